@@ -1,0 +1,74 @@
+# What is typed by hand; `make help` lists it. The environment is made once, in .venv/, and made again when
+# pyproject.toml changes, when the folder was moved or when its interpreter is gone.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint clean FORCE
+
+# May be given on the command line: the interpreter that .venv is made from; the extras that test, bench and lint
+# install; the number of test processes; more words for pytest (ARGS='tests/unit -k drives').
+PYTHON ?= python3
+EXTRAS ?= test
+JOBS ?= auto
+ARGS ?=
+
+# What the user's shell has set for another environment must not leak into this one.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+# What this machine lacks, in one line; empty if nothing. No compiler is needed where compiled mechanisms are given.
+LACKS = $(shell lacks=; packages=; \
+	need() { lacks="$$lacks$${lacks:+, }$$1"; packages="$$packages$${2:+ $$2}"; }; \
+	if ! command -v '$(PYTHON)' >/dev/null 2>&1; then need 'Python (no $(PYTHON))' 'python3 python3-venv'; \
+	elif ! '$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then \
+		need "Python 3.10 or newer ($$('$(PYTHON)' -V 2>&1) is too old; name another: make PYTHON=...)"; \
+	elif ! '$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null; then need "Python's venv module" python3-venv; fi; \
+	test -n "$$HNNLIB_MECH_LIB" || command -v c++ >/dev/null || command -v g++ >/dev/null \
+		|| command -v clang++ >/dev/null || need 'a C++17 compiler (on macOS: xcode-select --install)' g++; \
+	command -v bash >/dev/null || need bash bash; \
+	test -z "$$lacks" || echo "this machine lacks $$lacks$${packages:+; install with: sudo apt-get install$$packages}")
+
+# FORCE where the environment belongs to another place (its scripts hold absolute paths) or its interpreter is gone.
+STALE := $(shell test -f .venv/.ready || exit 0; \
+	test "`cat .venv/.ready`" = "`pwd`" && $(BIN)/python -c pass 2>/dev/null || echo FORCE)
+
+help:
+	@echo 'make demo   simulate the default evoked response: out/demo.png, out/demo.h5'
+	@echo 'make test   run all tests (some: make test ARGS="tests/unit -k drives")'
+	@echo 'make bench  time compile, build and trials of the default column'
+	@echo 'make lint   check style (ruff) and types (mypy)'
+	@echo 'make clean  remove what these commands made in this folder'
+
+demo: .venv/.ready
+	@mkdir -p out
+	$(BIN)/hnnlib simulate default.json --tstop 170 --n-trials 2 --out out/demo.h5 --figure out/demo.png
+
+# Tests start in contiguous blocks, so that what a module shares is made once, and idle processes take over the rest.
+test: .venv/.ready-$(EXTRAS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+bench: .venv/.ready-$(EXTRAS)
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+lint: .venv/.ready-$(EXTRAS)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+clean:
+	rm -rf .venv out build dist x86_64 arm64 .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.ready: pyproject.toml $(STALE)
+	$(if $(LACKS),$(error hnnlib can't be set up: $(LACKS)))
+	@echo 'Setting up .venv with numpy, NEURON and the rest (once; half a minute on a fast line) ...'
+	@$(if $(STALE),false,$(BIN)/python -m pip --version) >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear .venv
+	@$(PIP) install --editable .
+	@pwd > $@
+
+.venv/.ready-%: .venv/.ready
+	@echo 'Adding what [$*] needs (once) ...'
+	@$(PIP) install --editable '.[$*]'
+	@touch $@
+
+FORCE:

@@ -1,0 +1,44 @@
+"""Checks of the numbers and traces that the analysis functions take."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnnlib.base.errors import InvalidType, InvalidValue
+
+__all__ = ["finite_number", "rising_times", "time_series"]
+
+
+def finite_number(name: str, value: Any, unit: str = "") -> float:
+    """Return ``value`` as a float, or raise an error that names it and its unit."""
+    phrase = f" in {unit}" if unit else ""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise InvalidType(name, value, f"must be a number{phrase}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise InvalidValue(name, number, f"must be a finite number{phrase}")
+    return number
+
+
+def rising_times(name: str, times: Any) -> NDArray[np.float64]:
+    """Return ``times`` as a float64 array of shape (n_times,) that rises, or raise an error that names the sample."""
+    series = time_series(name, times)
+    for k in np.flatnonzero(~(np.isfinite(series) & (np.diff(series, prepend=-np.inf) > 0)))[:1]:
+        raise InvalidValue(f"{name}[{k}]", float(series[k]), "must be a time in ms, later than the sample before")
+    return series
+
+
+def time_series(name: str, data: Any) -> NDArray[np.float64]:
+    """Return ``data`` as a float64 array of shape (n_times,), or raise an error that names it."""
+    try:
+        series = np.asarray(data, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidType(name, data, "must be a one-dimensional array of numbers") from None
+    if series.ndim != 1 or series.size == 0:
+        raise InvalidValue(f"{name}.shape", series.shape, "must be (n_times,): one trace at a time")
+    return series

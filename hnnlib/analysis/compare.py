@@ -1,0 +1,179 @@
+"""How far a simulated trace is from a recorded one: RMSE and correlation over a window both cover."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnnlib.analysis.checks import finite_number, rising_times, time_series
+from hnnlib.base.errors import InvalidValue
+
+__all__ = ["anticorrelation", "correlation", "rmse"]
+
+SMALLEST_WEIGHT = 1e-4
+"""Resampling makes weights ring around zero; below this they count as zero (as in HNN-core 0.6.1)."""
+
+
+def rmse(
+    times: Any,
+    data: Any,
+    other_times: Any,
+    other_data: Any,
+    tstart: float | None = None,
+    tstop: float | None = None,
+    weights: Any = None,
+) -> float:
+    r"""Return the weighted root-mean-square difference of two traces.
+
+    .. math:: \sqrt{\sum_k w_k (a_k - b_k)^2 / \sum_k w_k}
+
+    The window is clipped to the times that both traces cover; its ends are taken at the nearest samples, the end sample
+    left out. Where the traces then differ in length, the longer one is resampled by Fourier's method to the shorter.
+
+    Parameters
+    ----------
+    times : array-like, shape (n_times,)
+        Times of the first (simulated) trace (ms), rising.
+    data : array-like, shape (n_times,)
+        The first trace.
+    other_times : array-like, shape (n_other,)
+        Times of the second (recorded) trace (ms), rising.
+    other_data : array-like, shape (n_other,)
+        The second trace, in the unit of ``data``.
+    tstart, tstop : float, optional
+        The window (ms). Left out: all that both traces cover.
+    weights : array-like, shape (n_times,), optional
+        Weight of each sample of the first trace, >= 0. Left out: all 1.
+
+    Returns
+    -------
+    rmse : float
+        In the unit of ``data``.
+
+    Raises
+    ------
+    InvalidValue
+        If shapes don't match, the traces have no window in common, or the weights are negative or sum to zero.
+    """
+    a, b, w = _aligned(times, data, other_times, other_data, tstart, tstop, weights)
+    return float(np.sqrt(np.sum(w * (a - b) ** 2) / np.sum(w)))
+
+
+def correlation(
+    times: Any,
+    data: Any,
+    other_times: Any,
+    other_data: Any,
+    tstart: float | None = None,
+    tstop: float | None = None,
+    weights: Any = None,
+) -> float:
+    """Return Pearson's correlation of two traces, each multiplied by the weights.
+
+    Parameters
+    ----------
+    times, data, other_times, other_data, tstart, tstop, weights
+        As in `rmse`, which also says how window and sampling are matched.
+
+    Returns
+    -------
+    r : float
+        Between -1 and 1.
+
+    Raises
+    ------
+    InvalidValue
+        As in `rmse`, and if a trace is constant over the window, where no correlation is defined.
+    """
+    a, b, w = _aligned(times, data, other_times, other_data, tstart, tstop, weights)
+    a, b = w * a, w * b
+    for name, series in (("data", a), ("other_data", b)):
+        if np.ptp(series) == 0:
+            raise InvalidValue(name, float(series[0]), "is the same at all times of the window: it has no correlation")
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def anticorrelation(
+    times: Any,
+    data: Any,
+    other_times: Any,
+    other_data: Any,
+    tstart: float | None = None,
+    tstop: float | None = None,
+    weights: Any = None,
+) -> float:
+    """Return 1 - `correlation`: 0 for traces of the same shape, 2 for opposite ones.
+
+    Parameters
+    ----------
+    times, data, other_times, other_data, tstart, tstop, weights
+        As in `rmse`.
+
+    Returns
+    -------
+    anticorrelation : float
+        Between 0 and 2.
+
+    Raises
+    ------
+    InvalidValue
+        As in `correlation`.
+    """
+    return 1.0 - correlation(times, data, other_times, other_data, tstart, tstop, weights)
+
+
+def _aligned(
+    times: Any, data: Any, other_times: Any, other_data: Any, tstart: float | None, tstop: float | None, weights: Any
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    from scipy import signal
+
+    times, data = _trace("times", times, "data", data)
+    other_times, other_data = _trace("other_times", other_times, "other_data", other_data)
+    first, last = max(times[0], other_times[0]), min(times[-1], other_times[-1])
+    start = first if tstart is None else max(first, finite_number("tstart", tstart, "ms"))
+    stop = last if tstop is None else min(last, finite_number("tstop", tstop, "ms"))
+    if start >= stop:
+        raise InvalidValue(
+            "window", (tstart, tstop), f"is empty: both traces are known from {first:g} to {last:g} ms only"
+        )
+    here, there = _window(times, start, stop), _window(other_times, start, stop)
+    a, b = data[here], other_data[there]
+    if a.size == 0 or b.size == 0:
+        raise InvalidValue("window", (tstart, tstop), "holds no sample of one of the traces")
+    w = _weights(weights, times.size)[here]
+    if a.size > b.size:
+        a = signal.resample(a, b.size)
+        if weights is not None:
+            w = signal.resample(w, b.size)
+            w = np.where(w < SMALLEST_WEIGHT, 0.0, w)
+        else:
+            w = np.ones(b.size)
+    elif b.size > a.size:
+        b = signal.resample(b, a.size)
+    if not np.sum(w) > 0:
+        raise InvalidValue("weights", float(np.sum(w)), "must not all be zero within the window")
+    return a, b, w
+
+
+def _window(times: NDArray[np.float64], start: float, stop: float) -> slice:
+    return slice(int(np.argmin(np.abs(times - start))), int(np.argmin(np.abs(times - stop))))
+
+
+def _trace(times_name: str, times: Any, data_name: str, data: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    t, x = rising_times(times_name, times), time_series(data_name, data)
+    if t.size != x.size:
+        raise InvalidValue(f"{data_name}.shape", x.shape, f"must be that of {times_name}, {t.shape}")
+    return t, x
+
+
+def _weights(weights: Any, n_times: int) -> NDArray[np.float64]:
+    if weights is None:
+        return np.ones(n_times)
+    w = time_series("weights", weights)
+    if w.size != n_times:
+        raise InvalidValue("weights.shape", w.shape, f"must be that of times, ({n_times},)")
+    if not np.all(w >= 0):
+        raise InvalidValue("weights", float(np.min(w)), "must be >= 0")
+    return w

@@ -1,0 +1,73 @@
+"""The NEURON engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from hnnlib.backends.neuron.network import NeuronNetwork
+from hnnlib.backends.neuron.session import session
+from hnnlib.backends.protocol import Progress, check_finite, header_of, trial_record
+from hnnlib.base.errors import HnnlibError, TrialFailed
+from hnnlib.plan.tables import Plan
+from hnnlib.results.records import Records
+
+__all__ = ["NeuronEngine"]
+
+
+class NeuronEngine:
+    """Runs plans on NEURON: fixed step, first-order implicit integration, one process, one thread."""
+
+    name = "neuron"
+
+    def obstacles(self, plan: Plan) -> list[str]:
+        """Return what of the plan this engine can't do: nothing; every mechanism in a plan is NEURON's."""
+        return []
+
+    def run(self, plan: Plan, trials: Sequence[int], progress: Progress | None = None) -> Records:
+        """Compute some trials of a plan.
+
+        Parameters
+        ----------
+        plan : Plan
+            What to run.
+        trials : sequence of int
+            0-based indices of the trials.
+        progress : callable, optional
+            Called as ``progress(trial, t_ms)``.
+
+        Returns
+        -------
+        records : Records
+
+        Raises
+        ------
+        TrialFailed
+            If a trial can't be run to its end, with its number and the cause.
+        MechanismBuildError
+            If the mechanisms can't be compiled or loaded.
+        """
+        neuron = session()
+        done = []
+        with neuron.lock:
+            network = neuron.network
+            reused = network is not None and network.key == NeuronNetwork.key_of(plan)
+            if not reused:
+                if network is not None:
+                    network.close()
+                network = neuron.network = NeuronNetwork(neuron, plan)
+            for trial in trials:
+                begin = time.process_time()
+                try:
+                    network.fit(plan)
+                    times, gids, samples = network.run(plan, trial, progress)
+                    check_finite(plan, trial, samples)
+                except HnnlibError as error:
+                    neuron.network = None
+                    raise TrialFailed(trial, str(error)) from error
+                except (RuntimeError, ValueError, TypeError) as error:  # what NEURON raises for its own errors
+                    neuron.network = None
+                    raise TrialFailed(trial, f"NEURON: {error}") from error
+                done.append(trial_record(plan, trial, times, gids, samples, time.process_time() - begin))
+        stats = {"build_cpu_s": 0.0 if reused else network.stats["build_cpu_s"]}
+        return Records(header=header_of(plan), trials=tuple(done), engine=self.name, stats=stats)

@@ -1,0 +1,291 @@
+"""A plan's network inside NEURON: built once, reset and run for every trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hnnlib.backends.neuron.probe import ProbeRecorder
+from hnnlib.backends.neuron.session import Session
+from hnnlib.backends.protocol import Progress
+from hnnlib.plan.tables import Biases, Edges, Plan, Probe, Template, digest_of
+
+__all__ = ["NeuronNetwork"]
+
+_PROGRESS_STEPS = 20
+
+
+class NeuronNetwork:
+    """Sections, synapses and connections of a plan, as NEURON objects.
+
+    Parts are made anew only when the plan's own part has changed: cells and local connections, drives, biases, probes.
+    What exists in NEURON follows from the plan alone, never from what was run before, so that results don't depend on it.
+
+    Parameters
+    ----------
+    session : Session
+        The process's NEURON; the caller holds its lock.
+    plan : Plan
+        The plan whose cells and local connections to build.
+    """
+
+    def __init__(self, session: Session, plan: Plan) -> None:
+        self._s = session
+        self.key = self.key_of(plan)
+        self.stats: dict[str, float] = {}
+        begin = time.process_time()
+        self._cells = [
+            _Cell(session.h, plan.templates[t], plan.cells.position_um[gid], f"gid{gid}")
+            for gid, t in enumerate(plan.cells.template)
+        ]
+        self._register(plan)
+        self._add_synapses(plan)
+        live = plan.live_edges()
+        local = plan.edges.source_gid < plan.n_cells
+        self._netcons = self._connect_cells(plan, plan.edges.take(local & live))
+        self._drive_key = self._bias_key = self._probe_key = ""
+        self._sources: list[Any] = []
+        self._drive_netcons: list[Any] = []
+        self._clamps: list[Any] = []
+        self._probes: list[tuple[Probe, ProbeRecorder]] = []
+        self.stats["build_cpu_s"] = time.process_time() - begin
+
+    # --------------------------------------------------------------------------------------------- building
+
+    @staticmethod
+    def key_of(plan: Plan) -> str:
+        """Return what decides whether a built network can run a plan."""
+        local = (plan.edges.source_gid < plan.n_cells) & plan.live_edges()
+        return digest_of(plan.templates, plan.cells, plan.edges.take(local), _needed_sites(plan))
+
+    def _register(self, plan: Plan) -> None:
+        pc, h = self._s.pc, self._s.h
+        pc.gid_clear()
+        for gid, cell in enumerate(self._cells):
+            soma = cell.spike_segment
+            pc.set_gid2node(gid, pc.id())
+            netcon = h.NetCon(soma._ref_v, None, sec=soma.sec)
+            netcon.threshold = plan.cells.threshold_mV[gid]
+            pc.cell(gid, netcon)
+        self._spike_times, self._spike_gids = h.Vector(), h.Vector()
+        pc.spike_record(-1, self._spike_times, self._spike_gids)
+
+    def _add_synapses(self, plan: Plan) -> None:
+        """Make the synapses that a live edge or a probe uses; the others would add exactly 0 to every current."""
+        offset = plan.site_offset
+        needed = _needed_sites(plan)
+        owner = np.searchsorted(offset, needed, side="right") - 1
+        self._synapses = {
+            int(flat): self._cells[gid].synapse(self._s.h, int(flat - offset[gid]))
+            for flat, gid in zip(needed, owner, strict=True)
+        }
+        self._site_offset = offset
+
+    def _targets(self, edges: Edges) -> list[Any]:
+        flat = self._site_offset[edges.target_gid] + edges.site
+        return [self._synapses[i] for i in flat.tolist()]
+
+    def _connect_cells(self, plan: Plan, edges: Edges) -> list[Any]:
+        connect = self._s.pc.gid_connect
+        made = []
+        rows = zip(
+            edges.source_gid.tolist(),
+            self._targets(edges),
+            edges.weight_uS.tolist(),
+            edges.delay_ms.tolist(),
+            strict=True,
+        )
+        for source, target, weight, delay in rows:
+            netcon = connect(source, target)
+            netcon.weight[0] = weight
+            netcon.delay = delay
+            made.append(netcon)
+        return made
+
+    def fit(self, plan: Plan) -> None:
+        """Bring drives, biases and probes in line with the plan."""
+        drives = plan.edges.take((plan.edges.source_gid >= plan.n_cells) & plan.live_edges())
+        key = digest_of(drives, len(plan.drive_cells))
+        if key != self._drive_key:
+            self._connect_drives(plan, drives)
+            self._drive_key = key
+        key = digest_of(plan.biases)
+        if key != self._bias_key:
+            self._clamps = self._make_clamps(plan.biases)
+            self._bias_key = key
+        key = digest_of(plan.probes, plan.run)
+        if key != self._probe_key:
+            self._probes = []
+            self._s.cvode.use_fast_imem(int(any(p.quantity == "i_membrane" for p in plan.probes)))
+            self._probes = [(p, self._make_probe(plan, p)) for p in plan.probes]
+            self._probe_key = key
+
+    def _connect_drives(self, plan: Plan, edges: Edges) -> None:
+        h = self._s.h
+        self._drive_netcons = []
+        used = np.unique(edges.source_gid)
+        sources = {int(gid): h.EventSource() for gid in used}
+        rows = zip(
+            edges.source_gid.tolist(),
+            self._targets(edges),
+            edges.weight_uS.tolist(),
+            edges.delay_ms.tolist(),
+            strict=True,
+        )
+        for source, target, weight, delay in rows:
+            self._drive_netcons.append(h.NetCon(sources[source], target, 0.0, delay, weight))
+        self._sources = [(gid - plan.n_cells, source) for gid, source in sources.items()]
+
+    def _make_clamps(self, biases: Biases) -> list[Any]:
+        clamps = []
+        for row in range(len(biases.gid)):
+            section = self._cells[biases.gid[row]].sections[biases.section[row]]
+            clamp = self._s.h.IClamp(section(0.5))
+            clamp.delay = biases.delay_ms[row]
+            clamp.dur = biases.duration_ms[row]
+            clamp.amp = biases.amplitude_nA[row]
+            clamps.append(clamp)
+        return clamps
+
+    def _make_probe(self, plan: Plan, probe: Probe) -> ProbeRecorder:
+        used, index = np.unique(probe.index, return_inverse=True)
+        refs = self._refs(plan, probe.quantity, used)
+        n_samples = plan.run.n_steps // probe.every + 1
+        return ProbeRecorder(self._s, refs, probe.indptr, index, probe.weight, n_samples, probe.every)
+
+    def _refs(self, plan: Plan, quantity: str, flat: np.ndarray) -> list[Any]:
+        if quantity == "i_synapse":
+            return [self._synapses[int(i)]._ref_i for i in flat]
+        attribute = {"v": "_ref_v", "i_membrane": "_ref_i_membrane_", "cai": "_ref_cai"}[quantity]
+        offset = plan.segment_offset
+        owner = np.searchsorted(offset, flat, side="right") - 1
+        return [
+            getattr(self._cells[gid].segment(i - int(offset[gid])), attribute)
+            for i, gid in zip(flat.tolist(), owner.tolist(), strict=True)
+        ]
+
+    # --------------------------------------------------------------------------------------------- running
+
+    def run(
+        self, plan: Plan, trial: int, progress: Progress | None
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Run one trial from its start; return spike times (ms), gids, and the samples of each probe."""
+        h, pc = self._s.h, self._s.pc
+        self._s.prepare(plan.run.dt_ms, plan.run.celsius)
+        events = plan.events[trial]
+        for k, source in self._sources:
+            source.set_times(h.Vector(np.sort(events.of(k))))
+        self._spike_times.resize(0)
+        self._spike_gids.resize(0)
+        for cell in self._cells:
+            cell.set_initial_voltage()
+        pc.set_maxstep(10)
+        h.finitialize()
+        h.fcurrent()
+        for _, recorder in self._probes:
+            recorder.start()
+        stops = np.linspace(0.0, plan.run.n_steps * plan.run.dt_ms, _PROGRESS_STEPS + 1)[1:]
+        for t in stops if progress is not None else stops[-1:]:
+            pc.psolve(t)
+            if progress is not None:
+                progress(trial, float(t))
+        samples = {probe.name: recorder.read() for probe, recorder in self._probes}
+        return self._spike_times.as_numpy().copy(), self._spike_gids.as_numpy().astype(np.int32), samples
+
+    def close(self) -> None:
+        """Take everything out of NEURON."""
+        self._probes, self._clamps, self._drive_netcons, self._sources, self._netcons = [], [], [], [], []
+        self._synapses = {}
+        self._s.pc.gid_clear()
+        self._cells = []
+
+
+def _needed_sites(plan: Plan) -> np.ndarray:
+    """Return the flat numbers of the sites that a live edge reaches or a probe records, sorted."""
+    offset = plan.site_offset
+    live = plan.live_edges()
+    reached = offset[plan.edges.target_gid[live]] + plan.edges.site[live]
+    recorded = [p.index for p in plan.probes if p.quantity == "i_synapse"]
+    return np.unique(np.concatenate([reached, *recorded]))
+
+
+class _Cell:
+    """Sections of one cell."""
+
+    def __init__(self, h: Any, template: Template, position: np.ndarray, name: str) -> None:
+        self.template = template
+        s = template.sections
+        self.sections = [h.Section(name=f"{name}_{section}") for section in s.names]
+        for i in _connection_order(s.parent.tolist()):
+            self.sections[i].connect(self.sections[s.parent[i]](float(s.parent_end[i])), 0)
+        start, end = (s.start_um + position).tolist(), (s.end_um + position).tolist()
+        for i, section in enumerate(self.sections):
+            diam = float(s.diam_um[i])
+            section.pt3dclear()
+            section.pt3dadd(*start[i], diam)
+            section.pt3dadd(*end[i], diam)
+            section.L = float(s.L_um[i])  # 3-D points are single precision; this keeps the length exact
+            section.Ra = float(s.Ra_ohm_cm[i])
+            section.cm = float(s.cm_uF_cm2[i])
+            section.nseg = int(s.nseg[i])
+        self._paint()
+        self._v0 = s.v0_mV.tolist()
+        self._segments: list[Any] | None = None
+
+    def _paint(self) -> None:
+        nseg = self.template.sections.nseg
+        for density in self.template.densities:
+            row = 0
+            for i in density.sections.tolist():
+                section = self.sections[i]
+                section.insert(density.mechanism)
+                rows = slice(row, row + int(nseg[i]))
+                row += int(nseg[i])
+                for parameter, values in density.parameters.items():
+                    self._set(section, f"{parameter}_{density.mechanism}", values[rows])
+
+    @staticmethod
+    def _set(section: Any, attribute: str, values: np.ndarray) -> None:
+        if np.isnan(values[0]):
+            return  # the mod file's default
+        if (values == values[0]).all():
+            setattr(section, attribute, float(values[0]))
+            return
+        for segment, value in zip(section, values.tolist(), strict=True):
+            setattr(segment, attribute, value)
+
+    def set_initial_voltage(self) -> None:
+        for section, v0 in zip(self.sections, self._v0, strict=True):
+            section.v = v0
+
+    def segment(self, number: int) -> Any:
+        if self._segments is None:
+            self._segments = [segment for section in self.sections for segment in section]
+        return self._segments[number]
+
+    @property
+    def spike_segment(self) -> Any:
+        return self.segment(self.template.spike_segment)
+
+    def synapse(self, h: Any, site: int) -> Any:
+        sites = self.template.sites
+        point = getattr(h, sites.mechanisms[site])(self.sections[sites.section[site]](float(sites.x[site])))
+        for name, value in sites.parameters[site].items():
+            setattr(point, name, value)
+        return point
+
+
+def _connection_order(parent: Sequence[int]) -> list[int]:
+    """Return the sections so that each comes after its parent."""
+    order: list[int] = []
+    placed = {i for i, p in enumerate(parent) if p < 0}
+    pending = [i for i, p in enumerate(parent) if p >= 0]
+    while pending:
+        ready = [i for i in pending if parent[i] in placed]
+        order += ready
+        placed |= set(ready)
+        pending = [i for i in pending if i not in placed]
+    return order

@@ -1,0 +1,187 @@
+"""The one NEURON of this process: its state is global, so one object owns it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hnnlib.base.errors import MechanismBuildError
+from hnnlib.mechanisms.build import mechanism_library
+
+__all__ = ["Session", "session"]
+
+# NEURON can neither load mechanisms nor simulate from two threads at once. Made at import, since a lock made on first use
+# could itself be made twice.
+_LOCK = threading.RLock()
+
+
+class Session:
+    """NEURON with hnnlib's mechanisms loaded; made by `session` only.
+
+    Attributes
+    ----------
+    h : object
+        NEURON's top-level interpreter object.
+    pc : object
+        A ``ParallelContext``.
+    cvode : object
+        The integrator's settings, ``CVode``.
+    lock : threading.RLock
+        Hold it while building, running or reading.
+    library : Path or None
+        The mechanism library that was loaded.
+    network : object or None
+        The network that is built in NEURON now; kept for the next run of the same one.
+    """
+
+    def __init__(self, h: Any) -> None:
+        self.h = h
+        self.pc: Any = h.ParallelContext()
+        self.cvode: Any = h.CVode()
+        self.lock = _LOCK
+        self.library: Path | None = None
+        self.network: Any = None
+
+    def load(self, library: Path) -> None:
+        """Load the mechanism library, once.
+
+        Parameters
+        ----------
+        library : Path
+            What `hnnlib.mechanisms.build.mechanism_library` returned.
+
+        Raises
+        ------
+        MechanismBuildError
+            If another library was loaded before, or one of its mechanisms exists already, or it can't be loaded.
+        """
+        if self.library == library:
+            return
+        if self.library is not None:
+            raise MechanismBuildError(
+                f"this process runs with the mechanisms of {self.library}; NEURON can't change to {library}: "
+                "use a new process"
+            )
+        foreign = _mapped_libraries() - {str(library)}
+        if foreign:
+            taken = sorted(self._mechanisms() & _OURS)
+            if taken:
+                raise MechanismBuildError(
+                    f"NEURON has loaded {', '.join(sorted(foreign))}, which also has {', '.join(taken)}; import hnnlib's "
+                    "engine in a process of its own, or outside a folder that holds compiled mechanisms"
+                )
+            logging.getLogger("hnnlib").warning("NEURON has also loaded mechanisms from %s", ", ".join(sorted(foreign)))
+        try:
+            loaded = self.h.nrn_load_dll(str(library))
+        except RuntimeError as error:
+            raise MechanismBuildError(f"NEURON could not load {library}: {error}") from error
+        if not loaded or not hasattr(self.h, "LinearProbe"):
+            raise MechanismBuildError(f"NEURON could not load {library}, or it lacks hnnlib's mechanisms")
+        self.library = library
+
+    def prepare(self, dt: float, celsius: float) -> None:
+        """Set everything in NEURON's global state that a run depends on.
+
+        Parameters
+        ----------
+        dt : float
+            Fixed time step, ms.
+        celsius : float
+            Temperature, °C.
+        """
+        self.cvode.active(0)
+        self.h.secondorder = 0
+        if self.pc.nthread() != 1:
+            self.pc.nthread(1)
+        self.h.dt = dt
+        # stdrun's copy of the step; finitialize from the GUI would set dt back from it
+        self.h.celsius = celsius
+
+    def _mechanisms(self) -> set[str]:
+        names = set()
+        for kind in (0, 1):  # density mechanisms, point processes
+            types = self.h.MechanismType(kind)
+            name = self.h.ref("")
+            for k in range(int(types.count())):
+                types.select(k)
+                types.selected(name)
+                names.add(name[0])
+        return names
+
+
+_OURS = frozenset({"hh2", "km", "ca", "cat", "ar", "cad", "kca", "EventSource", "LinearProbe"})
+
+
+def session(extra: Sequence[Path] = ()) -> Session:
+    """Return this process's NEURON, started and with the mechanisms loaded.
+
+    Parameters
+    ----------
+    extra : sequence of Path
+        Further NMODL files; must be the same in all calls of a process.
+
+    Returns
+    -------
+    Session
+        The same object each time.
+
+    Raises
+    ------
+    MechanismBuildError
+        If the mechanisms can't be compiled or loaded, or other ones are loaded already.
+    """
+    with _LOCK:
+        started = _start()
+        started.load(mechanism_library(extra))
+        return started
+
+
+@functools.cache
+def _start() -> Session:
+    with _outside(), _options("-nogui -nobanner"):
+        from neuron import h
+    return Session(h)
+
+
+@contextlib.contextmanager
+def _outside() -> Iterator[None]:
+    # NEURON loads mechanisms that it finds compiled in the current folder when it is imported.
+    if "neuron" in sys.modules:
+        yield
+        return
+    here = os.getcwd()
+    os.chdir(os.sep)
+    try:
+        yield
+    finally:
+        os.chdir(here)
+
+
+@contextlib.contextmanager
+def _options(value: str) -> Iterator[None]:
+    # -nogui: no search for a display; a user's own setting stands.
+    if "NEURON_MODULE_OPTIONS" in os.environ:
+        yield
+        return
+    os.environ["NEURON_MODULE_OPTIONS"] = value
+    try:
+        yield
+    finally:
+        del os.environ["NEURON_MODULE_OPTIONS"]
+
+
+def _mapped_libraries() -> set[str]:
+    """Return the mechanism libraries that are in this process's memory (Linux; elsewhere none is seen)."""
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        return set()
+    return set(re.findall(r"(/.*libnrnmech\.so)$", maps, re.MULTILINE))

@@ -1,0 +1,135 @@
+"""What engines and launchers are, and what every engine does alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+import numpy as np
+
+from hnnlib.base.errors import SimulationError
+from hnnlib.plan.tables import Plan
+from hnnlib.results.records import Header, ProbeHeader, Records, TrialRecord
+
+__all__ = ["Engine", "Launcher", "Progress", "check_finite", "header_of", "join", "trial_record"]
+
+Progress = Callable[[int, float], None]
+"""Called as ``progress(trial, t_ms)`` while a trial runs and once at its end."""
+
+
+class Engine(Protocol):
+    """Computes trials of a plan."""
+
+    @property
+    def name(self) -> str:
+        """Short name, written into the provenance."""
+
+    def obstacles(self, plan: Plan) -> list[str]:
+        """Return what of the plan this engine can't do, one sentence each."""
+
+    def run(self, plan: Plan, trials: Sequence[int], progress: Progress | None = None) -> Records:
+        """Compute some trials of a plan, in the order given."""
+
+
+class Launcher(Protocol):
+    """Spreads the trials of a plan over whatever runs them."""
+
+    @property
+    def name(self) -> str:
+        """Short name, written into the provenance."""
+
+    def run(self, engine: Engine, plan: Plan, progress: Progress | None = None) -> Records:
+        """Run all trials of the plan."""
+
+
+def header_of(plan: Plan) -> Header:
+    """Return the header of a plan's records."""
+    names = plan.populations.names
+    is_drive = plan.populations.is_drive
+    cell_types = tuple(n for n, d in zip(names, is_drive, strict=True) if not d)
+    return Header(
+        tstop_ms=plan.run.tstop_ms,
+        dt_ms=plan.run.dt_ms,
+        n_steps=plan.run.n_steps,
+        cell_types=cell_types,
+        drives=tuple(n for n, d in zip(names, is_drive, strict=True) if d),
+        gid_ranges=plan.populations.gid_ranges,
+        layers=dict(zip(cell_types, plan.populations.layers, strict=False)),
+        probes={
+            p.name: ProbeHeader(name=p.name, quantity=p.quantity, unit=p.unit, every=p.every, labels=p.labels)
+            for p in plan.probes
+        },
+    )
+
+
+def trial_record(
+    plan: Plan, trial: int, times_ms: np.ndarray, gids: np.ndarray, samples: Mapping[str, np.ndarray], cpu_s: float
+) -> TrialRecord:
+    """Put one trial's output together.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was run.
+    trial : int
+        0-based index of the trial.
+    times_ms, gids : array, shape (n_spikes,)
+        Spikes of the cells, in any order.
+    samples : dict
+        Probe name -> array of shape (n_samples, n_rows).
+    cpu_s : float
+        CPU seconds that the trial took.
+
+    Returns
+    -------
+    record : TrialRecord
+        With the spikes of live drive cells added, sorted by time, then gid: the same for every engine and launcher.
+    """
+    events = plan.events[trial]
+    counts = np.diff(events.offset)
+    drive_gid = np.repeat(plan.drive_cells.first_gid + np.arange(len(counts)), counts)
+    kept = np.repeat(plan.drive_cells.live, counts) & (events.time_ms <= plan.run.tstop_ms)
+    all_times = np.concatenate([np.asarray(times_ms, float), events.time_ms[kept]])
+    all_gids = np.concatenate([np.asarray(gids), drive_gid[kept]]).astype(np.int32)
+    order = np.lexsort((all_gids, all_times))
+    for probe in plan.probes:
+        if probe.zero_first:
+            samples[probe.name][0] = 0.0
+    return TrialRecord(
+        trial=trial,
+        spike_times_ms=all_times[order],
+        spike_gids=all_gids[order],
+        samples=samples,
+        cpu_s=cpu_s,
+    )
+
+
+def check_finite(plan: Plan, trial: int, samples: Mapping[str, np.ndarray]) -> None:
+    """Raise where a simulation has diverged.
+
+    Raises
+    ------
+    SimulationError
+        Naming probe, row and time of the first value that is not a finite number.
+    """
+    for probe in plan.probes:
+        bad = ~np.isfinite(samples[probe.name])
+        if bad.any():
+            step, row = (int(i) for i in np.argwhere(bad)[0])
+            where = ", ".join(f"{name} {column[row]}" for name, column in probe.labels.items())
+            t = step * probe.every * plan.run.dt_ms
+            raise SimulationError(
+                f"the simulation diverged in trial {trial}: {probe.name} ({where}) is no finite number from t = {t:g} ms "
+                f"on; a smaller dt than {plan.run.dt_ms:g} ms may help"
+            )
+
+
+def join(parts: Sequence[Records]) -> Records:
+    """Return the records of several runs of one plan as one, trials in their order."""
+    trials = sorted((t for part in parts for t in part.trials), key=lambda t: t.trial)
+    stats: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.stats.items():
+            stats[name] = max(stats.get(name, value), value)
+    return attrs.evolve(parts[0], trials=tuple(trials), stats=stats)

@@ -1,0 +1,77 @@
+"""Where the files are that come with the package: mechanisms and parameter files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hnnlib.base.errors import FileFormatError, UnknownName
+
+__all__ = ["mod_dir", "param_dir", "param_file"]
+
+
+def mod_dir() -> Path:
+    """Return the folder of the NMODL files that describe the membrane.
+
+    Returns
+    -------
+    Path
+        An existing folder.
+
+    Raises
+    ------
+    FileFormatError
+        If the installation lacks the folder.
+    """
+    return _packaged("mod")
+
+
+def param_dir() -> Path:
+    """Return the folder of the parameter files that come with the package.
+
+    Returns
+    -------
+    Path
+        An existing folder.
+
+    Raises
+    ------
+    FileFormatError
+        If the installation lacks the folder.
+    """
+    return _packaged("param")
+
+
+def param_file(name: str) -> Path:
+    """Return the path of a parameter file that comes with the package.
+
+    Parameters
+    ----------
+    name : str
+        File name, with or without ``.json``: ``"default"`` or ``"default.json"``.
+
+    Returns
+    -------
+    Path
+        An existing file.
+
+    Raises
+    ------
+    UnknownName
+        If no such file comes with the package.
+    """
+    folder = param_dir()
+    for candidate in (folder / name, folder / f"{name}.json"):
+        # only files that lie in the folder itself: a path with parts is not a name
+        if candidate.parent == folder and candidate.is_file():
+            return candidate
+    known = sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    raise UnknownName("param_file", name, "parameter file of the package", known)
+
+
+def _packaged(name: str) -> Path:
+    package = Path(__file__).resolve().parent.parent
+    # A wheel carries the folders inside the package, an editable install leaves them beside it.
+    for candidate in (package / name, package.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise FileFormatError(package / name, "the installation lacks this folder; install hnnlib again")

@@ -1,0 +1,128 @@
+"""Cut cells into segments, paint their membrane, list their synaptic sites."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hnnlib.base.schema import within
+from hnnlib.plan.tables import Density, Sections, Segments, Sites, Template
+from hnnlib.spec.cells import CellSpec
+from hnnlib.spec.profiles import evaluate
+
+__all__ = ["make_template"]
+
+
+def _sections(cell: CellSpec) -> tuple[Sections, np.ndarray]:
+    """Return the section table and the path distance of each section's 0 end from the root's 0 end (µm)."""
+    names = tuple(cell.sections)
+    row = {name: i for i, name in enumerate(names)}
+    start = np.zeros((len(names), 3))
+    end = np.zeros((len(names), 3))
+    distance = np.zeros(len(names))
+    done: set[str] = set()
+
+    def lay(name: str) -> None:
+        if name in done:
+            return
+        section, i = cell.sections[name], row[name]
+        if section.parent is not None:
+            lay(section.parent)
+            p = row[section.parent]
+            start[i] = end[p] if section.parent_end == 1 else start[p]
+            distance[i] = distance[p] + (cell.sections[section.parent].L if section.parent_end == 1 else 0.0)
+        end[i] = start[i] + section.L * np.array(section.direction)
+        done.add(name)
+
+    for name in names:
+        lay(name)
+    parts = list(cell.sections.values())
+    nseg = np.array([s.n_segments for s in parts], np.int32)
+    sections = Sections(
+        names=names,
+        parent=np.array([-1 if s.parent is None else row[s.parent] for s in parts], np.int32),
+        parent_end=np.array([s.parent_end for s in parts], np.int8),
+        L_um=np.array([s.L for s in parts]),
+        # NEURON holds 3-D diameters in single precision, and the published numbers contain that
+        diam_um=np.array([s.diam for s in parts], np.float32).astype(float),
+        Ra_ohm_cm=np.array([s.Ra for s in parts]),
+        cm_uF_cm2=np.array([s.cm for s in parts]),
+        v0_mV=np.array([s.v0 for s in parts]),
+        nseg=nseg,
+        first_segment=(np.cumsum(nseg) - nseg).astype(np.int32),
+        start_um=start,
+        end_um=end,
+    )
+    return sections, distance
+
+
+def _segments(sections: Sections, distance: np.ndarray) -> Segments:
+    section = np.repeat(np.arange(len(sections.names), dtype=np.int32), sections.nseg)
+    k = np.arange(len(section)) - sections.first_segment[section]
+    n = sections.nseg[section]
+    return Segments(
+        section=section,
+        x=(2 * k + 1) / (2 * n),
+        distance_um=distance[section] + sections.L_um[section] * (2 * k + 1) / (2 * n),
+    )
+
+
+def _densities(cell: CellSpec, sections: Sections, segments: Segments) -> tuple[Density, ...]:
+    mechanisms = dict.fromkeys(name for s in cell.sections.values() for name in s.mechanisms)
+    found = []
+    for mechanism in mechanisms:
+        having = [i for i, s in enumerate(cell.sections.values()) if mechanism in s.mechanisms]
+        members = [np.flatnonzero(segments.section == i).astype(np.int32) for i in having]
+        names = dict.fromkeys(p for i in having for p in cell.sections[sections.names[i]].mechanisms[mechanism])
+        values: dict[str, list[np.ndarray]] = {p: [] for p in names}
+        for i, segment in zip(having, members, strict=True):
+            given = cell.sections[sections.names[i]].mechanisms[mechanism]
+            for p in names:
+                with within(f"sections[{sections.names[i]!r}].mechanisms[{mechanism!r}][{p!r}]"):
+                    value = evaluate(given[p], segments.distance_um[segment]) if p in given else None
+                # NaN: this section leaves the parameter at the mod file's default
+                values[p].append(np.full(len(segment), np.nan) if value is None else value)
+        found.append(
+            Density(
+                mechanism=mechanism,
+                sections=np.array(having, np.int32),
+                segments=np.concatenate(members),
+                parameters={p: np.concatenate(v) for p, v in values.items()},
+            )
+        )
+    return tuple(found)
+
+
+def _sites(cell: CellSpec, sections: Sections) -> Sites:
+    rows = [(i, receptor) for i, s in enumerate(cell.sections.values()) for receptor in s.receptors]
+    return Sites(
+        section=np.array([i for i, _ in rows], np.int32),
+        segment=np.array([sections.middle_segment(i) for i, _ in rows], np.int32),
+        x=np.full(len(rows), 0.5),
+        receptors=tuple(r for _, r in rows),
+        mechanisms=tuple(cell.synapses[r].mechanism for _, r in rows),
+        parameters=tuple(dict(cell.synapses[r].parameters) for _, r in rows),
+    )
+
+
+def make_template(name: str, cell: CellSpec) -> Template:
+    """Return the template of a cell type.
+
+    Parameters
+    ----------
+    name : str
+        Name of the population, for messages.
+    cell : CellSpec
+        What the cell is.
+    """
+    sections, distance = _sections(cell)
+    segments = _segments(sections, distance)
+    with within(f"populations[{name!r}].cell"):
+        densities = _densities(cell, sections, segments)
+    return Template(
+        name=name,
+        sections=sections,
+        segments=segments,
+        densities=densities,
+        sites=_sites(cell, sections),
+        spike_segment=sections.middle_segment(sections.names.index(cell.spike_section)),
+    )

@@ -1,0 +1,298 @@
+"""Measurements as sparse matrices on node quantities: dipole, traces, electrodes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hnnlib.base.errors import InvalidValue
+from hnnlib.plan.tables import Cells, Probe, Sections, Template
+from hnnlib.spec.network import Electrodes, NetworkSpec
+from hnnlib.spec.run import Record
+
+__all__ = ["dipole_weights", "make_probes", "transfer_resistance"]
+
+
+def dipole_weights(template: Template, axis: str) -> np.ndarray:
+    """Return the weights w with which segment voltages make a cell's current dipole, ``Q = w @ V``.
+
+    Parameters
+    ----------
+    template : Template
+        The cell.
+    axis : str
+        Section whose direction the dipole is measured along.
+
+    Returns
+    -------
+    weights : array, shape (n_segments,)
+        In fAm/mV (nA·µm per mV).
+
+    Notes
+    -----
+    The dipole is the axial current between neighbouring nodes times the length between them times the cosine of the angle
+    between the section and the axis, summed over the cell (Jones et al. 2009, J Neurophysiol 102:3554; as in HNN-core
+    0.6.1). At a branch point no membrane takes up current, so its voltage is the mean of the voltages around it, weighted
+    by their axial conductance; it is eliminated here, which leaves a fixed row on segment voltages.
+    """
+    s = template.sections
+    n_sections, n_segments = len(s.names), template.n_segments
+    junction = _junctions(s)  # (n_sections, 2): which branch point the 0 and the 1 end of a section is
+    n_nodes = n_segments + int(junction.max()) + 1
+    direction = s.end_um - s.start_um
+    direction = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    cosine = direction @ direction[s.names.index(axis)]
+    weight = np.zeros(n_nodes)
+    conductance = np.zeros((n_nodes - n_segments, n_segments))
+    for i in range(n_sections):
+        n = int(s.nseg[i])
+        x = np.concatenate([[0.0], (2 * np.arange(n) + 1) / (2 * n), [1.0]])
+        length = np.diff(x) * s.L_um[i]
+        resistance = 0.01 * s.Ra_ohm_cm[i] * length / (np.pi * s.diam_um[i] ** 2 / 4)  # MΩ
+        segments = s.first_segment[i] + np.arange(n)
+        nodes = np.concatenate([[n_segments + junction[i, 0]], segments, [n_segments + junction[i, 1]]])
+        moment = length * cosine[i] / resistance
+        np.add.at(weight, nodes[:-1], moment)
+        np.add.at(weight, nodes[1:], -moment)
+        conductance[junction[i, 0], segments[0]] += 1 / resistance[0]
+        conductance[junction[i, 1], segments[-1]] += 1 / resistance[-1]
+    mean = conductance / conductance.sum(axis=1, keepdims=True)
+    return weight[:n_segments] + weight[n_segments:] @ mean
+
+
+def _junctions(s: Sections) -> np.ndarray:
+    """Number the ends of sections so that ends which touch share a number."""
+    junction = np.full((len(s.names), 2), -1, np.int64)
+    count = 0
+    for i in range(len(s.names)):
+        junction[i, 1] = count
+        count += 1
+    root = int(np.flatnonzero(s.parent < 0)[0])
+    junction[root, 0] = count
+    pending = [i for i in range(len(s.names)) if i != root]
+    while pending:
+        rest = []
+        for i in pending:
+            j = junction[s.parent[i], s.parent_end[i]]
+            if j < 0:
+                rest.append(i)
+            else:
+                junction[i, 0] = j
+        pending = rest
+    return junction
+
+
+def transfer_resistance(electrodes: Electrodes, start: np.ndarray, end: np.ndarray, nseg: int) -> np.ndarray:
+    """Return the potential at each contact per current out of each segment of one section.
+
+    Parameters
+    ----------
+    electrodes : Electrodes
+        Contacts and medium.
+    start, end : array, shape (3,)
+        Ends of the section (µm).
+    nseg : int
+        Number of segments.
+
+    Returns
+    -------
+    resistance : array, shape (n_contacts, nseg)
+        In µV/nA. All 1 for method None (the plain sum of currents).
+
+    Notes
+    -----
+    Point sources ``1000 / (4 π σ r)`` and line sources (Holt & Koch 1999, J Comput Neurosci 6:169; Parasuram et al. 2016,
+    Front Comput Neurosci 10:65), as in HNN-core 0.6.1: an inner line reaches from one neighbouring centre to the other.
+    """
+    contacts = np.array(electrodes.positions, float)
+    if electrodes.method is None:
+        return np.ones((len(contacts), nseg))
+    # NEURON holds 3-D points in single precision
+    start, end = start.astype(np.float32).astype(float), end.astype(np.float32).astype(float)
+    x = (2 * np.arange(nseg) + 1) / (2 * nseg)
+    centres = start + x[:, None] * (end - start)
+    length = float(np.linalg.norm(end - start))
+    if electrodes.method == "psa":
+        distance = np.linalg.norm(contacts[:, None] - centres[None], axis=2)
+        psi = 1.0 / np.maximum(distance, electrodes.min_distance)
+    else:
+        half = np.full(nseg, length / nseg)
+        half[[0, -1]] = length / (2 * nseg)
+        psi = _line_source(contacts, centres, half, (end - start) / length, electrodes.min_distance)
+    return 1000.0 * psi / (4 * np.pi * electrodes.conductivity)
+
+
+def _line_source(
+    contacts: np.ndarray, centres: np.ndarray, half: np.ndarray, unit: np.ndarray, min_distance: float
+) -> np.ndarray:
+    a = 2 * half  # (nseg,)
+    b = contacts[:, None] - (centres + half[:, None] * unit)[None]  # from the line's end to the contact
+    h = b @ unit
+    upper = h + a
+    r2 = np.maximum((b**2).sum(axis=2) - h**2, min_distance**2)
+    root_h, root_u = np.sqrt(h**2 + r2), np.sqrt(upper**2 + r2)
+    before = (upper < 0) & (h < 0)
+    beside = (upper > 0) & (h < 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        psi = np.where(
+            before,
+            np.log((root_h - h) / (root_u - upper)),
+            np.where(
+                beside,
+                np.log((root_h - h) * (root_u + upper) / r2),
+                np.log((root_u + upper) / (root_h + h)),
+            ),
+        )
+    return psi / a
+
+
+def make_probes(
+    network: NetworkSpec, cells: Cells, templates: tuple[Template, ...], record: Record
+) -> tuple[Probe, ...]:
+    """Return all measurements of a run: dipole first, then traces, then electrode arrays."""
+    sizes = np.array([t.n_segments for t in templates], np.int64)
+    site_sizes = np.array([t.n_sites for t in templates], np.int64)
+    segment_offset = np.concatenate([[0], np.cumsum(sizes[cells.template])])
+    site_offset = np.concatenate([[0], np.cumsum(site_sizes[cells.template])])
+    probes = [_dipole_probe(network, cells, templates, segment_offset)]
+    if record.vsec:
+        probes.append(_segment_probe("vsec", "v", "mV", record.vsec, record, cells, templates, segment_offset))
+    if record.isec:
+        probes.append(_site_probe(record, cells, templates, site_offset))
+    if record.ca:
+        probes.append(_segment_probe("ca", "cai", "mM", record.ca, record, cells, templates, segment_offset))
+    for name, electrodes in network.electrodes.items():
+        probes.append(_electrode_probe(name, electrodes, cells, templates, segment_offset, record))
+    return tuple(p for p in probes if p.n_rows)
+
+
+def _dipole_probe(network: NetworkSpec, cells: Cells, templates: tuple[Template, ...], offset: np.ndarray) -> Probe:
+    index: list[np.ndarray] = []
+    weight: list[np.ndarray] = []
+    names: list[str] = []
+    for number, (name, population) in enumerate(network.populations.items()):
+        axis = population.cell.dipole_axis
+        members = np.flatnonzero(cells.population == number)
+        if not population.measure_dipole or axis is None or not len(members):
+            continue
+        row = dipole_weights(templates[number], axis)
+        flat = offset[members][:, None] + np.arange(len(row))
+        index.append(flat.ravel())
+        weight.append(np.tile(row, len(members)))
+        names.append(name)
+    return _probe("dipole", "v", "fAm", 1, index, weight, zero_first=True, population=names)
+
+
+def _probe(
+    name: str,
+    quantity: str,
+    unit: str,
+    every: int,
+    index: list[np.ndarray],
+    weight: list[np.ndarray],
+    *,
+    zero_first: bool,
+    **labels: list,
+) -> Probe:
+    return Probe(
+        name=name,
+        quantity=quantity,
+        unit=unit,
+        every=every,
+        indptr=np.concatenate([[0], np.cumsum([len(i) for i in index])]).astype(np.int64),
+        index=np.concatenate(index).astype(np.int32) if index else np.zeros(0, np.int32),
+        weight=np.concatenate(weight) if weight else np.zeros(0),
+        zero_first=zero_first,
+        labels={k: tuple(v) for k, v in labels.items()},
+    )
+
+
+def _chosen(template: Template, what: bool | str | tuple[str, ...]) -> list[int]:
+    names = template.sections.names
+    if what == "all":
+        return list(range(len(names)))
+    wanted = ("soma",) if what == "soma" else tuple(what)  # type: ignore[arg-type]
+    return [names.index(w) for w in wanted if w in names]
+
+
+def _check_sections(what: bool | str | tuple[str, ...], templates: tuple[Template, ...], field: str) -> None:
+    if isinstance(what, tuple):
+        known = dict.fromkeys(n for t in templates for n in t.sections.names)
+        for name in what:
+            if name not in known:
+                raise InvalidValue(f"record.{field}", name, f"is a section of no cell (they have {', '.join(known)})")
+
+
+def _segment_probe(
+    name: str,
+    quantity: str,
+    unit: str,
+    what: bool | str | tuple[str, ...],
+    record: Record,
+    cells: Cells,
+    templates: tuple[Template, ...],
+    offset: np.ndarray,
+) -> Probe:
+    _check_sections(what, templates, name)
+    rows: list[tuple[int, str, int]] = []
+    for gid, t in enumerate(cells.template):
+        template = templates[t]
+        with_calcium = {int(s) for d in template.densities if d.mechanism == "cad" for s in d.sections}
+        for section in _chosen(template, what):
+            if quantity == "cai" and section not in with_calcium:
+                continue
+            flat = int(offset[gid]) + template.sections.middle_segment(section)
+            rows.append((gid, template.sections.names[section], flat))
+    return _single(
+        name, quantity, unit, record.every, [r[2] for r in rows], gid=[r[0] for r in rows], section=[r[1] for r in rows]
+    )
+
+
+def _site_probe(record: Record, cells: Cells, templates: tuple[Template, ...], offset: np.ndarray) -> Probe:
+    _check_sections(record.isec, templates, "isec")
+    rows: list[tuple[int, str, str, int]] = []
+    for gid, t in enumerate(cells.template):
+        template = templates[t]
+        chosen = set(_chosen(template, record.isec))
+        for i, section in enumerate(template.sites.section):
+            if int(section) in chosen:
+                name = template.sections.names[section]
+                rows.append((gid, name, template.sites.receptors[i], int(offset[gid]) + i))
+    gids, sections, receptors, flat = (list(c) for c in zip(*rows, strict=True)) if rows else ([], [], [], [])
+    return _single("isec", "i_synapse", "nA", record.every, flat, gid=gids, section=sections, receptor=receptors)
+
+
+def _single(name: str, quantity: str, unit: str, every: int, flat: list[int], **labels: list) -> Probe:
+    """Return a probe whose rows are single quantities."""
+    index = [np.array([i]) for i in flat]
+    return _probe(name, quantity, unit, every, index, [np.ones(1)] * len(flat), zero_first=False, **labels)
+
+
+def _electrode_probe(
+    name: str,
+    electrodes: Electrodes,
+    cells: Cells,
+    templates: tuple[Template, ...],
+    offset: np.ndarray,
+    record: Record,
+) -> Probe:
+    n_contacts = len(electrodes.positions)
+    matrix = np.empty((n_contacts, int(offset[-1])))
+    for gid, t in enumerate(cells.template):
+        s = templates[t].sections
+        position = cells.position_um[gid]
+        for i in range(len(s.names)):
+            begin = int(offset[gid]) + int(s.first_segment[i])
+            matrix[:, begin : begin + int(s.nseg[i])] = transfer_resistance(
+                electrodes, s.start_um[i] + position, s.end_um[i] + position, int(s.nseg[i])
+            )
+    everything = np.arange(matrix.shape[1])
+    return _probe(
+        f"electrodes:{name}",
+        "i_membrane",
+        "nA" if electrodes.method is None else "µV",
+        record.every,
+        [everything] * n_contacts,
+        list(matrix),
+        zero_first=True,
+        contact=list(range(n_contacts)),
+    )

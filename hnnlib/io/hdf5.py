@@ -1,0 +1,368 @@
+"""Dipoles and whole results as HDF5 files, exact and readable with h5py, MATLAB or h5dump alone.
+
+Every file has the root attributes ``object_type`` (``"Dipole"`` or ``"Result"``), ``format_version`` (this page
+describes version 1) and ``hnnlib_version``. Every quantity has an attribute ``units``. In the name of a layer or
+electrode array, slash and percent sign are percent-encoded, since HDF5 takes the slash for itself (and dots, where
+there is nothing else in the name).
+
+Dipole, in the root of its file or as a group of a result::
+
+    attributes  nave, scale_applied, sfreq (Hz)
+    times       (n_times,) float64, ms
+    data/NAME   (n_times,) float64, nAm, multiplied by scale_applied; one per part, "agg" first
+
+Result::
+
+    provenance                    JSON text
+    dipoles/0, dipoles/1, …       one dipole per trial, as above; equal times are stored once
+    cell_response/                attribute n_trials
+        cell_type_names           (n_types,) text; absent if not known
+        times                     (n_times,) float64, ms; absent if not known
+        spikes/times              (n_spikes,) float64, ms: those of trial 0, then of trial 1, …
+        spikes/gids               (n_spikes,) int64
+        spikes/types              (n_spikes,) int32, index into type_names
+        spikes/type_names         (n_types,) text
+        spikes/trial_offsets      (n_trials + 1,) int64: trial k is rows [k] to [k + 1]
+        vsec/, isec/, ca/         only what was recorded; attribute quantity
+            times                 (n_times,) float64, ms
+            gids, sections        (n_rows,) int64, text
+            receptors             (n_rows,) text; isec only
+            data                  (n_trials, n_rows, n_times) in the precision of the run, mV, nA or mM
+    potentials/NAME/              attributes conductivity (S/m), method ("" for none), min_distance (µm)
+        positions                 (n_contacts, 3) float64, µm
+        times                     (n_times,) float64, ms
+        voltages                  (n_trials, n_contacts, n_times) float64, µV
+
+Arrays above 16 kB are compressed without loss (gzip with byte shuffle).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnnlib import __version__
+from hnnlib.base.atomic import replacing
+from hnnlib.base.errors import FileFormatError, HnnlibError, InvalidType, MissingFile
+from hnnlib.base.schema import to_plain
+from hnnlib.results.cell_response import CellResponse
+from hnnlib.results.dipole import Dipole
+from hnnlib.results.potentials import ElectrodeRecording
+from hnnlib.results.result import Result
+from hnnlib.results.traces import Traces
+
+__all__ = ["read_dipole_hdf5", "read_result_hdf5", "write_dipole_hdf5", "write_result_hdf5"]
+
+FORMAT_VERSION = 1
+COMPRESS_ABOVE = 16_384
+"""Bytes; below, the chunk index of a compressed array costs more than compression saves."""
+
+
+def write_dipole_hdf5(dpl: Dipole, fname: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a dipole to an HDF5 file, exactly.
+
+    Parameters
+    ----------
+    dpl : Dipole
+        The dipole.
+    fname : path-like
+        The file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file can't be written; nothing is left there, or the older file as it was.
+    """
+    with _new_file(fname, "Dipole", overwrite) as file:
+        _put_dipole(file, dpl)
+
+
+def read_dipole_hdf5(fname: str | os.PathLike[str]) -> Dipole:
+    """Read a dipole from an HDF5 file.
+
+    Parameters
+    ----------
+    fname : path-like
+        A file made by `write_dipole_hdf5`.
+
+    Returns
+    -------
+    dipole : Dipole
+        Equal to the one that was written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If the file is truncated, is no HDF5 file, or holds something else.
+    """
+    with _open_file(fname, "Dipole") as file:
+        return _get_dipole(file)
+
+
+def write_result_hdf5(result: Result, fname: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a whole result to an HDF5 file, exactly.
+
+    Parameters
+    ----------
+    result : Result
+        The result.
+    fname : path-like
+        The file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file can't be written; nothing is left there, or the older file as it was.
+    InvalidType
+        If the provenance is not plain data.
+    """
+    try:
+        provenance = json.dumps(to_plain(result.provenance), ensure_ascii=False, default=_number)
+    except (TypeError, ValueError) as error:
+        raise InvalidType("provenance", dict(result.provenance), f"must be plain data as in JSON ({error})") from None
+    with _new_file(fname, "Result", overwrite) as file:
+        file.create_dataset("provenance", data=provenance)
+        dipoles = _group(file, "dipoles")
+        shared: Any = None
+        for i, dpl in enumerate(result.dipoles):
+            group = _group(dipoles, str(i))
+            if shared is not None and np.array_equal(dpl.times, result.dipoles[0].times):
+                group["times"] = shared  # a hard link
+            _put_dipole(group, dpl)
+            shared = shared or group["times"]
+        _put_response(_group(file, "cell_response"), result.cell_response)
+        potentials = _group(file, "potentials")
+        for name, recording in result.potentials.items():
+            _put_recording(_group(potentials, _escape(name)), recording)
+
+
+def read_result_hdf5(fname: str | os.PathLike[str]) -> Result:
+    """Read a whole result from an HDF5 file.
+
+    Parameters
+    ----------
+    fname : path-like
+        A file made by `write_result_hdf5`.
+
+    Returns
+    -------
+    result : Result
+        Equal to the one that was written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If the file is truncated, is no HDF5 file, or holds something else.
+    """
+    with _open_file(fname, "Result") as file:
+        dipoles = file["dipoles"]
+        return Result(
+            dipoles=[_get_dipole(dipoles[str(i)]) for i in range(len(dipoles))],
+            cell_response=_get_response(file["cell_response"]),
+            potentials={_unescape(name): _get_recording(group) for name, group in file["potentials"].items()},
+            provenance=json.loads(file["provenance"].asstr()[()]),
+        )
+
+
+# ------------------------------------------------------------------------------------------------- files
+
+
+@contextmanager
+def _new_file(fname: str | os.PathLike[str], object_type: str, overwrite: bool) -> Iterator[Any]:
+    import h5py
+
+    with replacing(fname, overwrite) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        file.attrs.update(object_type=object_type, format_version=FORMAT_VERSION, hnnlib_version=__version__)
+        yield file
+
+
+@contextmanager
+def _open_file(fname: str | os.PathLike[str], object_type: str) -> Iterator[Any]:
+    import h5py
+
+    name = os.fspath(fname)
+    if not os.path.exists(name):
+        raise MissingFile(name)
+    if os.path.isdir(name):
+        raise FileFormatError(name, "is a folder, not a file")
+    try:
+        with h5py.File(name, "r") as file:
+            _check_kind(name, file, object_type)
+            yield file
+    except FileFormatError:
+        raise
+    except OSError as error:
+        reason = (
+            "can't be opened: no permission" if isinstance(error, PermissionError) else "is truncated or no HDF5 file"
+        )
+        raise FileFormatError(name, f"{reason} ({error})") from error
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, HnnlibError) as error:
+        # h5py tells a missing or damaged part by any of these.
+        raise FileFormatError(name, f"is damaged or no {object_type} of hnnlib ({error})") from error
+
+
+def _check_kind(name: str, file: Any, object_type: str) -> None:
+    found = file.attrs.get("object_type")
+    if found is None:
+        raise FileFormatError(name, "was not written by hnnlib: it has no attribute 'object_type'")
+    if found != object_type:
+        raise FileFormatError(name, f"holds a {found}, not a {object_type}")
+    version = int(file.attrs["format_version"])
+    if version > FORMAT_VERSION:
+        written = file.attrs.get("hnnlib_version", "a newer version")
+        raise FileFormatError(
+            name, f"has format version {version}; this hnnlib reads up to {FORMAT_VERSION}: update to {written}"
+        )
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} is a {type(value).__name__}")
+
+
+def _group(parent: Any, name: str) -> Any:
+    return parent.create_group(name, track_order=True)
+
+
+def _put(group: Any, name: str, array: Any, units: str | None = None) -> None:
+    data = np.asarray(array)
+    options = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if data.nbytes > COMPRESS_ABOVE else {}
+    dataset = group.create_dataset(name, data=data, **options)
+    if units is not None:
+        dataset.attrs["units"] = units
+
+
+def _put_text(group: Any, name: str, values: Any) -> None:
+    import h5py
+
+    group.create_dataset(name, data=[str(v) for v in values], dtype=h5py.string_dtype(), shape=(len(values),))
+
+
+def _get_text(dataset: Any) -> tuple[str, ...]:
+    return tuple(dataset.asstr()[()].tolist())
+
+
+def _escape(name: str) -> str:
+    escaped = name.replace("%", "%25").replace("/", "%2F")
+    return escaped.replace(".", "%2E") if not escaped.strip(".") else escaped
+
+
+def _unescape(name: str) -> str:
+    return name.replace("%2F", "/").replace("%2E", ".").replace("%25", "%")
+
+
+# ------------------------------------------------------------------------------------------------- parts
+
+
+def _put_dipole(group: Any, dpl: Dipole) -> None:
+    group.attrs.update(nave=dpl.nave, scale_applied=dpl.scale_applied, sfreq=dpl.sfreq)
+    if "times" not in group:
+        _put(group, "times", dpl.times, "ms")
+    data = _group(group, "data")
+    for name, moment in dpl.data.items():
+        _put(data, _escape(name), moment, "nAm")
+
+
+def _get_dipole(group: Any) -> Dipole:
+    data = {_unescape(name): dataset[()] for name, dataset in group["data"].items()}
+    dpl = Dipole(group["times"][()], data, nave=int(group.attrs["nave"]))
+    dpl.scale_applied = float(group.attrs["scale_applied"])
+    return dpl
+
+
+def _put_response(group: Any, response: CellResponse) -> None:
+    group.attrs["n_trials"] = response.n_trials
+    if response.cell_type_names is not None:
+        _put_text(group, "cell_type_names", response.cell_type_names)
+    if response.times is not None:
+        _put(group, "times", response.times, "ms")
+    spikes = _group(group, "spikes")
+    types = np.concatenate([np.empty(0, dtype="U1"), *response.spike_types])
+    names, codes = np.unique(types, return_inverse=True)
+    _put(spikes, "times", np.concatenate([np.empty(0), *response.spike_times]), "ms")
+    _put(spikes, "gids", np.concatenate([np.empty(0, dtype=np.int64), *response.spike_gids]))
+    _put(spikes, "types", codes.astype(np.int32))
+    _put_text(spikes, "type_names", names)
+    _put(spikes, "trial_offsets", np.cumsum([0, *(times.size for times in response.spike_times)]))
+    for name, traces in response.recordings.items():
+        _put_traces(_group(group, name), traces)
+
+
+def _get_response(group: Any) -> CellResponse:
+    spikes = group["spikes"]
+    cuts = spikes["trial_offsets"][()][1:-1]
+    names = np.array(_get_text(spikes["type_names"]), dtype=np.str_)
+    kinds = names[spikes["types"][()]] if names.size else np.empty(0, dtype=np.str_)
+    columns: list[list[NDArray[Any]]] = [
+        np.split(column, cuts) for column in (spikes["times"][()], spikes["gids"][()], kinds)
+    ]
+    if int(group.attrs["n_trials"]) == 0:
+        columns = [[], [], []]
+    times, gids, types = columns
+    return CellResponse(
+        _get_text(group["cell_type_names"]) if "cell_type_names" in group else None,
+        times,
+        gids,
+        types,
+        group["times"][()] if "times" in group else None,
+        vsec=_get_traces(group["vsec"]) if "vsec" in group else None,
+        isec=_get_traces(group["isec"]) if "isec" in group else None,
+        ca=_get_traces(group["ca"]) if "ca" in group else None,
+    )
+
+
+def _put_traces(group: Any, traces: Traces) -> None:
+    group.attrs["quantity"] = traces.quantity
+    _put(group, "times", traces.times, "ms")
+    _put(group, "gids", np.array(traces.gids, dtype=np.int64))
+    _put_text(group, "sections", traces.sections)
+    if traces.receptors is not None:
+        _put_text(group, "receptors", traces.receptors)
+    _put(group, "data", traces.data, traces.unit)
+
+
+def _get_traces(group: Any) -> Traces:
+    return Traces(
+        quantity=str(group.attrs["quantity"]),
+        unit=str(group["data"].attrs["units"]),
+        times=group["times"][()],
+        gids=group["gids"][()],
+        sections=_get_text(group["sections"]),
+        receptors=_get_text(group["receptors"]) if "receptors" in group else None,
+        data=group["data"][()],
+    )
+
+
+def _put_recording(group: Any, recording: ElectrodeRecording) -> None:
+    group.attrs.update(
+        conductivity=recording.conductivity, method=recording.method or "", min_distance=recording.min_distance
+    )
+    _put(group, "positions", recording.positions, "µm")
+    _put(group, "times", recording.times, "ms")
+    _put(group, "voltages", recording.voltages, "µV")
+
+
+def _get_recording(group: Any) -> ElectrodeRecording:
+    return ElectrodeRecording(
+        positions=group["positions"][()],
+        conductivity=float(group.attrs["conductivity"]),
+        method=str(group.attrs["method"]) or None,
+        min_distance=float(group.attrs["min_distance"]),
+        times=group["times"][()],
+        voltages=group["voltages"][()],
+    )

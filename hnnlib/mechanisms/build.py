@@ -1,0 +1,275 @@
+"""Compile the mechanisms once per machine, and find the result again.
+
+The NMODL files are compiled with NEURON's own translator into one library, on first use, in a folder of the user's cache
+that is named by everything that the result depends on. Processes that come at the same time wait for the first one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from hnnlib.base.errors import InvalidValue, MechanismBuildError, OutputError
+from hnnlib.base.resources import mod_dir
+
+__all__ = ["cache_dir", "mechanism_library"]
+
+# Compiler flags beyond NEURON's own (-O2 -std=c++17).
+FLAGS = ("-O2",)
+
+# MPI launchers and an outer make would otherwise reach into the compile.
+_FOREIGN = re.compile(r"^(OMPI_|PMI|PRTE_|MPI|MAKEFLAGS$|MFLAGS$|MAKELEVEL$)")
+_LOG_TAIL = 1500
+_DAY_S = 86400.0
+
+_HINT = """\
+Install it, then run again:
+  Debian, Ubuntu  sudo apt-get install g++ make
+  Fedora, RHEL    sudo dnf install gcc-c++ make
+  conda           conda install -c conda-forge cxx-compiler make
+  macOS           xcode-select --install
+  Windows         use WSL2 (NEURON has no Windows package that compiles)
+Or set HNNLIB_MECH_LIB to a libnrnmech that was compiled from these mechanisms on a like machine."""
+
+
+def mechanism_library(extra: Sequence[Path] = ()) -> Path:
+    """Return the compiled mechanism library, compiling it if this machine has none yet.
+
+    Parameters
+    ----------
+    extra : sequence of Path
+        Further NMODL files to compile into the library.
+
+    Returns
+    -------
+    Path
+        The library that NEURON can load.
+
+    Raises
+    ------
+    MechanismBuildError
+        If compiler, make or NEURON are missing, or the compilation fails.
+    OutputError
+        If the folder named by ``HNNLIB_CACHE_DIR`` can't be written to.
+    InvalidValue
+        If an extra file doesn't exist or has the name of another one.
+
+    Notes
+    -----
+    ``HNNLIB_CACHE_DIR`` names another cache folder, ``HNNLIB_MECH_LIB`` a library that is used as it is.
+    """
+    given = os.environ.get("HNNLIB_MECH_LIB")
+    if given:
+        if not Path(given).is_file():
+            raise InvalidValue("HNNLIB_MECH_LIB", given, "must name an existing library")
+        return Path(given).resolve()
+    sources = _sources(extra)
+    key = _key(sources)
+    root, fallback = cache_dir(), _temporary_cache()
+    places = [root] if "HNNLIB_CACHE_DIR" in os.environ else [root, fallback]
+    for place in places:
+        if found := _library_in(place / key):
+            if place == fallback:
+                _own_folder(place)
+            return found
+    return _compile_once(sources, key, _writable(places))
+
+
+def cache_dir() -> Path:
+    """Return the folder for compiled code: ``HNNLIB_CACHE_DIR``, or ``hnnlib`` in the user's cache folder."""
+    if given := os.environ.get("HNNLIB_CACHE_DIR"):
+        return Path(given).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expanduser(base)).absolute() / "hnnlib"
+
+
+def _temporary_cache() -> Path:
+    return Path(tempfile.gettempdir()).resolve() / f"hnnlib-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+
+
+def _own_folder(folder: Path) -> None:
+    # A library in a folder with a name that can be guessed is loaded only if nobody else can have put it there.
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise MechanismBuildError(
+            f"{folder} is open to other users or belongs to one; remove it, or set HNNLIB_CACHE_DIR to a folder of yours"
+        )
+
+
+def _writable(places: Sequence[Path]) -> Path:
+    reason = ""
+    for k, place in enumerate(places):
+        try:
+            # mode counts only for the folder itself; exist_ok keeps an existing one as it is
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if k > 0:
+                _own_folder(place)
+            with tempfile.TemporaryFile(dir=place):
+                return place
+        except OSError as error:
+            reason = reason or (error.strerror or str(error))
+    name = "HNNLIB_CACHE_DIR" if "HNNLIB_CACHE_DIR" in os.environ else "HNNLIB_CACHE_DIR is not set and"
+    raise OutputError(places[0], f"can't keep compiled mechanisms there ({reason}); {name} must name a writable folder")
+
+
+def _sources(extra: Sequence[Path]) -> list[Path]:
+    sources = sorted(mod_dir().glob("*.mod"))
+    for file in map(Path, extra):
+        if file.suffix != ".mod" or not file.is_file():
+            raise InvalidValue("extra", str(file), "must be an existing .mod file")
+        if any(file.name == other.name for other in sources):
+            raise InvalidValue("extra", str(file), "has the name of another mechanism file")
+        sources.append(file)
+    return sources
+
+
+def _key(sources: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    facts = [_neuron_version(), platform.system(), platform.machine(), *FLAGS]
+    if "-march=native" in FLAGS:
+        facts.append(_cpu())
+    for fact in facts:
+        digest.update(fact.encode() + b"\0")
+    for file in sorted(sources, key=lambda p: p.name):
+        data = file.read_bytes()
+        digest.update(f"{file.name}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()[:20]
+
+
+def _cpu() -> str:
+    # Virtual machines give all processors one name; the list of instructions tells them apart.
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    lines = re.findall(r"^(?:model name|flags|Features|CPU part)\s*:.*$", text, re.MULTILINE)
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _neuron_version() -> str:
+    for distribution in ("neuron", "neuron-nightly"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return f"{distribution} {importlib.metadata.version(distribution)}"
+    if importlib.util.find_spec("neuron") is None:
+        raise MechanismBuildError("hnnlib runs its models with NEURON, which is not installed: pip install neuron")
+    import neuron  # an installation from source has no metadata
+
+    return f"neuron {neuron.__version__}"
+
+
+def _library_in(folder: Path) -> Path | None:
+    for suffix in (".so", ".dylib"):
+        library = folder / f"libnrnmech{suffix}"
+        if library.is_file():
+            return library
+    return None
+
+
+def _compile_once(sources: Sequence[Path], key: str, root: Path) -> Path:
+    final = root / key
+    with _locked(root / f"{key}.lock"):
+        if found := _library_in(final):  # another process was first
+            return found
+        environment, command = _toolchain()
+        _sweep(root, key)
+        logging.getLogger("hnnlib").warning("compiling the mechanisms for NEURON, once, into %s", final)
+        work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=root))
+        try:
+            _compile(sources, work, command, environment, root / f"{key}.failed.log")
+            # A folder appears with its content or not at all; if it is there by now, another process made the same.
+            with contextlib.suppress(OSError):
+                os.rename(work / "out", final)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    found = _library_in(final)
+    if found is None:
+        raise MechanismBuildError(f"the compiled mechanisms could not be put into {final}; remove that folder")
+    return found
+
+
+def _compile(
+    sources: Sequence[Path], work: Path, command: Sequence[str], environment: Mapping[str, str], failed_log: Path
+) -> None:
+    """Compile in ``work``; leave library and log in ``work/out``."""
+    source_dir, out = work / "src", work / "out"
+    source_dir.mkdir()
+    out.mkdir()
+    for file in sources:
+        shutil.copyfile(file, source_dir / file.name)
+    log = out / "build.log"
+    with log.open("wb") as stream:
+        code = subprocess.run(
+            command, cwd=source_dir, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT
+        ).returncode
+    library = next((p for p in source_dir.glob("*/libnrnmech.*") if p.suffix in (".so", ".dylib")), None)
+    if code != 0 or library is None:
+        shutil.copyfile(log, failed_log)
+        tail = log.read_text(errors="replace")[-_LOG_TAIL:]
+        raise MechanismBuildError(
+            f"the mechanisms did not compile (exit code {code}); the whole log is in {failed_log}; it ends with\n{tail}"
+        )
+    shutil.copyfile(library, out / library.name)
+
+
+def _toolchain() -> tuple[dict[str, str], list[str]]:
+    """Return environment and command of NEURON's compile script, or name all that is missing."""
+    found = {name: shutil.which(name) for name in ("bash", "make")}
+    missing = [name for name, path in found.items() if path is None]
+    wanted = [name for name in (os.environ.get("CXX", ""), "c++", "g++", "clang++") if name]
+    compiler = next((name for name in wanted if shutil.which(name.split()[0])), None)
+    if compiler is None:
+        missing.insert(0, "a C++17 compiler (c++, g++ or clang++)")
+    if missing:
+        lines = "".join(f"  - {name}\n" for name in missing)
+        raise MechanismBuildError(
+            f"hnnlib must compile its ion-channel mechanisms once, and this machine lacks:\n{lines}{_HINT}"
+        )
+    environment = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
+    environment["CXX"] = str(compiler)
+    # The script inside the wheel needs neither perl nor libpython, which the wrapper on PATH asks for.
+    spec = importlib.util.find_spec("neuron")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        data = Path(folder) / ".data"
+        if (data / "bin" / "nrnivmodl").is_file():
+            environment.update(NRNHOME=str(data), CORENRNHOME=str(data), NEURONHOME=str(data / "share" / "nrn"))
+            return environment, [str(found["bash"]), str(data / "bin" / "nrnivmodl"), "-incflags", " ".join(FLAGS)]
+    script = shutil.which("nrnivmodl")
+    if script is None:
+        raise MechanismBuildError("NEURON's nrnivmodl was not found; install NEURON again: pip install neuron")
+    return environment, [script, "-incflags", " ".join(FLAGS)]
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    # The lock only spares double work (the rename decides), so a file system without locks is no obstacle. The file stays:
+    # removing it would let a third process lock a new file of that name while a second one still waits on the old.
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with file.open("w") as stream:
+        with contextlib.suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(root: Path, key: str) -> None:
+    # left by processes that were killed in mid-compile
+    for leftover in root.glob(f".{key}-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _DAY_S:
+                shutil.rmtree(leftover, ignore_errors=True)

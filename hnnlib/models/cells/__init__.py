@@ -1,0 +1,1 @@
+"""Published cells, one a file."""

@@ -1,0 +1,313 @@
+"""The plan: everything an engine needs, as flat columns by index. Column names carry their units.
+
+Indices: a *gid* numbers cells first (gid = row of `Cells`), then drive cells. A *segment* or *site* is numbered within
+its template; the flat index of segment s of cell g is ``plan.segment_offset[g] + s``, likewise for sites.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+
+__all__ = [
+    "Biases",
+    "Cells",
+    "Density",
+    "DriveCells",
+    "Edges",
+    "Events",
+    "Plan",
+    "Populations",
+    "Probe",
+    "Run",
+    "Sections",
+    "Segments",
+    "Sites",
+    "Template",
+    "digest_of",
+]
+
+_table = attrs.frozen(kw_only=True, eq=False)
+
+
+@_table
+class Run:
+    """Clock and temperature."""
+
+    tstop_ms: float
+    dt_ms: float
+    n_trials: int
+    celsius: float
+
+    @property
+    def n_steps(self) -> int:
+        """Number of time steps; a trial has one sample more (t = 0)."""
+        return round(self.tstop_ms / self.dt_ms)
+
+
+@_table
+class Populations:
+    """Populations of cells, then drives, in gid order. One entry per population."""
+
+    names: tuple[str, ...]
+    gid_start: np.ndarray  # int32 (n,)
+    gid_stop: np.ndarray  # int32 (n,)
+    is_drive: np.ndarray  # bool (n,)
+    layers: tuple[str | None, ...]
+    measure_dipole: np.ndarray  # bool (n,)
+
+    @property
+    def gid_ranges(self) -> dict[str, range]:
+        """Name -> range of gids."""
+        return {n: range(int(a), int(b)) for n, a, b in zip(self.names, self.gid_start, self.gid_stop, strict=True)}
+
+
+@_table
+class Sections:
+    """Sections of a template; the 0 end of each sits on its parent."""
+
+    names: tuple[str, ...]
+    parent: np.ndarray  # int32 (n,), -1 for the root
+    parent_end: np.ndarray  # int8 (n,)
+    L_um: np.ndarray
+    diam_um: np.ndarray  # single-precision values, as NEURON keeps 3-D diameters
+    Ra_ohm_cm: np.ndarray
+    cm_uF_cm2: np.ndarray
+    v0_mV: np.ndarray
+    nseg: np.ndarray  # int32 (n,)
+    first_segment: np.ndarray  # int32 (n,)
+    start_um: np.ndarray  # (n, 3), cell at the origin
+    end_um: np.ndarray  # (n, 3)
+
+    def middle_segment(self, section: int) -> int:
+        """Return the segment that holds the middle of a section."""
+        return int(self.first_segment[section] + self.nseg[section] // 2)
+
+
+@_table
+class Segments:
+    """Segments of a template, section by section, from the 0 end to the 1 end."""
+
+    section: np.ndarray  # int32 (n,)
+    x: np.ndarray  # centre, 0..1 along the section
+    distance_um: np.ndarray  # path distance of the centre from the root's 0 end
+
+
+@_table
+class Density:
+    """One density mechanism of a template: where it is and its parameters there."""
+
+    mechanism: str
+    sections: np.ndarray  # int32, sections that have it
+    segments: np.ndarray  # int32, the segments of those sections
+    parameters: Mapping[str, np.ndarray]  # name -> value at each of `segments`; absent: the mod file's default
+
+
+@_table
+class Sites:
+    """Places of a template where events can act: one synapse each."""
+
+    section: np.ndarray  # int32 (n,)
+    segment: np.ndarray  # int32 (n,)
+    x: np.ndarray  # 0..1 along the section
+    receptors: tuple[str, ...]
+    mechanisms: tuple[str, ...]
+    parameters: tuple[Mapping[str, float], ...]
+
+
+@_table
+class Template:
+    """A cell type: tree, membrane, sites. Cells of a template differ only in position."""
+
+    name: str
+    sections: Sections
+    segments: Segments
+    densities: tuple[Density, ...]
+    sites: Sites
+    spike_segment: int
+
+    @property
+    def n_segments(self) -> int:
+        """Number of segments."""
+        return len(self.segments.section)
+
+    @property
+    def n_sites(self) -> int:
+        """Number of sites."""
+        return len(self.sites.section)
+
+
+@_table
+class Cells:
+    """One row per cell; the row is the gid."""
+
+    template: np.ndarray  # int32 (n,)
+    population: np.ndarray  # int32 (n,)
+    position_um: np.ndarray  # (n, 3)
+    threshold_mV: np.ndarray  # (n,)
+
+
+@_table
+class Edges:
+    """One row per synaptic contact: an event of ``source_gid`` acts on ``site`` of ``target_gid`` after the delay."""
+
+    source_gid: np.ndarray  # int32
+    target_gid: np.ndarray  # int32
+    site: np.ndarray  # int16, within the target's template
+    weight_uS: np.ndarray  # float64
+    delay_ms: np.ndarray  # float64, inf where the distance rule overflows
+    connection: np.ndarray  # int16, row of `connection_labels`
+    connection_labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.source_gid)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the columns in bytes."""
+        columns = (self.source_gid, self.target_gid, self.site, self.weight_uS, self.delay_ms, self.connection)
+        return sum(c.nbytes for c in columns)
+
+    def take(self, rows: np.ndarray) -> Edges:
+        """Return the edges of some rows (a mask or indices)."""
+        names = ("source_gid", "target_gid", "site", "weight_uS", "delay_ms", "connection")
+        return attrs.evolve(self, **{name: getattr(self, name)[rows] for name in names})
+
+
+@_table
+class DriveCells:
+    """Drive cells, in gid order after the cells."""
+
+    first_gid: int
+    live: np.ndarray  # bool (n,): False where pruning left a cell-specific drive cell without target
+
+    def __len__(self) -> int:
+        return len(self.live)
+
+
+@_table
+class Events:
+    """Event times of all drive cells in one trial: cell k has ``time_ms[offset[k]:offset[k + 1]]``."""
+
+    time_ms: np.ndarray
+    offset: np.ndarray  # int64 (n_drive_cells + 1,)
+
+    def of(self, k: int) -> np.ndarray:
+        """Return the event times of drive cell ``k`` (ms)."""
+        return self.time_ms[self.offset[k] : self.offset[k + 1]]
+
+
+@_table
+class Biases:
+    """Constant currents, one row per cell."""
+
+    gid: np.ndarray  # int32
+    section: np.ndarray  # int32, within the template
+    amplitude_nA: np.ndarray
+    delay_ms: np.ndarray
+    duration_ms: np.ndarray
+
+
+@_table
+class Probe:
+    """A linear measurement: rows of a sparse matrix times node quantities, taken every ``every`` steps.
+
+    ``quantity`` is ``v`` (mV), ``i_membrane`` (nA) or ``cai`` (mM) of segments, or ``i_synapse`` (nA) of sites;
+    ``index`` holds flat segment or site numbers. Row r is ``sum(weight[k] * q[index[k]])`` over
+    ``k in indptr[r]:indptr[r + 1]``.
+    """
+
+    name: str
+    quantity: str
+    unit: str
+    every: int
+    indptr: np.ndarray  # int64 (n_rows + 1,)
+    index: np.ndarray  # int32
+    weight: np.ndarray  # float64
+    zero_first: bool  # whether the sample at t = 0 is 0 by definition
+    labels: Mapping[str, tuple[Any, ...]]  # column name -> one entry per row, e.g. gid, section, receptor
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.indptr) - 1
+
+
+@_table
+class Plan:
+    """Everything an engine needs, and nothing else."""
+
+    run: Run
+    populations: Populations
+    templates: tuple[Template, ...]
+    cells: Cells
+    edges: Edges
+    drive_cells: DriveCells
+    events: tuple[Events, ...]  # one per trial
+    biases: Biases
+    probes: tuple[Probe, ...]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells, drive cells not counted."""
+        return len(self.cells.template)
+
+    @property
+    def n_gids(self) -> int:
+        """Number of gids, drive cells included."""
+        return self.n_cells + len(self.drive_cells)
+
+    @property
+    def segment_offset(self) -> np.ndarray:
+        """Flat number of the first segment of each cell, and the total at the end."""
+        return self._offset([t.n_segments for t in self.templates])
+
+    @property
+    def site_offset(self) -> np.ndarray:
+        """Flat number of the first site of each cell, and the total at the end."""
+        return self._offset([t.n_sites for t in self.templates])
+
+    def _offset(self, sizes: list[int]) -> np.ndarray:
+        per_cell = np.array(sizes, np.int64)[self.cells.template] if sizes else np.zeros(0, np.int64)
+        return np.concatenate([[0], np.cumsum(per_cell)])
+
+    def live_edges(self) -> np.ndarray:
+        """Return which edges can act within the run: weight not 0 and delay within the duration.
+
+        Leaving the others out changes no number: an event of weight 0 adds 0, and one that is sent at or after t = 0
+        with a longer delay is never delivered.
+        """
+        horizon = self.run.tstop_ms + self.run.dt_ms
+        return (self.edges.weight_uS != 0.0) & (self.edges.delay_ms <= horizon)
+
+
+def digest_of(*values: Any) -> str:
+    """Return a short hash of plan tables, arrays and plain values."""
+    h = hashlib.blake2b(digest_size=16)
+    for value in values:
+        _feed(h, value)
+    return h.hexdigest()
+
+
+def _feed(h: Any, value: Any) -> None:
+    if attrs.has(type(value)):
+        for field in attrs.fields(type(value)):
+            h.update(field.name.encode())
+            _feed(h, getattr(value, field.name))
+    elif isinstance(value, np.ndarray):
+        h.update(f"{value.dtype}{value.shape}".encode())
+        h.update(np.ascontiguousarray(value).data)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            h.update(repr(key).encode())
+            _feed(h, item)
+    elif isinstance(value, tuple | list):
+        h.update(f"[{len(value)}".encode())
+        for item in value:
+            _feed(h, item)
+    else:
+        h.update(repr(value).encode())

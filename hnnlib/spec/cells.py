@@ -1,0 +1,200 @@
+"""What a cell is: sections in a tree, membrane mechanisms, receptors and where each is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from immutabledict import immutabledict
+
+from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
+from hnnlib.base.schema import choice, converter, integer, mapping, number, quantity, sequence, text, within
+from hnnlib.mechanisms.catalogue import lookup
+from hnnlib.spec.profiles import Exponential, Linear, Profile, Sampled
+
+__all__ = ["CellSpec", "SectionSpec", "SynapseSpec", "point3", "segment_count"]
+
+
+def segment_count(length: float) -> int:
+    """Return the number of segments of a section: 1 up to 100 µm, else about one for each 50 µm, made odd.
+
+    Parameters
+    ----------
+    length : float
+        Length of the section (µm).
+
+    Notes
+    -----
+    The rule of the published model (Jones et al. 2009, J Neurophysiol 102:3554; as in HNN-core 0.6.1).
+    """
+    if length <= 100.0:
+        return 1
+    n = int(length / 50.0)
+    return n if n % 2 else n + 1
+
+
+def _parameters(value: Any, path: str) -> Mapping[str, float | Profile]:
+    if not isinstance(value, Mapping):
+        raise InvalidType(path, value, "must be a mapping of parameter names")
+    return immutabledict({name: _parameter(item, f"{path}[{name!r}]") for name, item in value.items()})
+
+
+def _parameter(value: Any, path: str) -> float | Profile:
+    return value if isinstance(value, Exponential | Linear | Sampled) else number(value, path)
+
+
+def point3(value: Any, path: str) -> tuple[float, float, float]:
+    """Return ``value`` as three finite floats, or raise with the path."""
+    try:
+        x, y, z = (float(v) for v in value)
+    except (TypeError, ValueError):
+        raise InvalidType(path, value, "must be three numbers (x, y, z)") from None
+    if not all(map(math.isfinite, (x, y, z))):
+        raise InvalidValue(path, value, "must be three finite numbers (x, y, z)")
+    return (x, y, z)
+
+
+def _direction(value: Any, path: str) -> tuple[float, float, float]:
+    point = point3(value, path)
+    if not math.isclose(math.hypot(*point), 1.0, rel_tol=1e-6):
+        raise InvalidValue(path, value, "must be a unit vector (length 1)")
+    return point
+
+
+@attrs.frozen(kw_only=True)
+class SectionSpec:
+    """An unbranched cylinder of membrane.
+
+    The 0 end of a section sits on ``parent`` at ``parent_end``; where it is in space follows from the tree, so that a
+    changed length moves everything beyond it.
+    """
+
+    L: float = quantity(unit="µm", gt=0, doc="length")
+    diam: float = quantity(unit="µm", gt=0, doc="diameter")
+    Ra: float = quantity(200.0, unit="Ω·cm", gt=0, doc="axial resistivity")
+    cm: float = quantity(1.0, unit="µF/cm²", gt=0, doc="specific membrane capacitance")
+    v0: float = quantity(-65.0, unit="mV", doc="membrane potential at the start")
+    nseg: int | None = integer(None, ge=1, optional=True, doc="number of segments; None: by `segment_count`")
+    direction: tuple[float, float, float] = attrs.field(
+        default=(0.0, 0.0, 1.0),
+        converter=converter(_direction),
+        metadata={"doc": "unit vector from the 0 end to the 1 end; +z points to the pia"},
+    )
+    parent: str | None = text(None, optional=True, doc="section that the 0 end sits on; None for the root")
+    parent_end: int = choice((0, 1), 1, doc="which end of the parent")
+    mechanisms: Mapping[str, Mapping[str, float | Profile]] = mapping(
+        {}, of=_parameters, doc="mechanism name -> its parameters; what is left out has the mod file's value"
+    )
+    receptors: tuple[str, ...] = sequence((), doc="names in the cell's `synapses`; one synapse each, at the middle")
+
+    @property
+    def n_segments(self) -> int:
+        """Number of segments."""
+        return self.nseg if self.nseg is not None else segment_count(self.L)
+
+
+@attrs.frozen(kw_only=True)
+class SynapseSpec:
+    """A point process that events act on; the weight of an event is its peak conductance in µS for `Exp2Syn`."""
+
+    mechanism: str = text("Exp2Syn", doc="name of a point process")
+    parameters: Mapping[str, float] = mapping({}, of=number, doc="e.g. e (mV), tau1 and tau2 (ms)")
+
+    def __attrs_post_init__(self) -> None:
+        mechanism = lookup(self.mechanism, "mechanism")
+        if mechanism.kind != "point":
+            raise InvalidValue("mechanism", self.mechanism, "is no point process, so it can't be a synapse")
+        for name in self.parameters:
+            if name not in mechanism.parameters:
+                raise UnknownName("parameters", name, f"parameter of {self.mechanism}", mechanism.parameters)
+        if self.mechanism == "Exp2Syn":
+            for name in ("tau1", "tau2"):
+                if name in self.parameters and self.parameters[name] <= 0:
+                    raise InvalidValue(f"parameters[{name!r}]", self.parameters[name], "must be > 0 ms")
+
+
+def _section_names(value: Any, path: str) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(v, str) for v in value):
+        raise InvalidType(path, value, "must be a list of section names")
+    return tuple(value)
+
+
+@attrs.frozen(kw_only=True)
+class CellSpec:
+    """A cell type: sections in order of creation, receptors, named groups of sections."""
+
+    sections: Mapping[str, SectionSpec] = mapping(of=SectionSpec, doc="name -> section; one of them is the root")
+    synapses: Mapping[str, SynapseSpec] = mapping({}, of=SynapseSpec, doc="receptor name -> synapse")
+    locations: Mapping[str, tuple[str, ...]] = mapping(
+        {}, of=_section_names, doc="group name, e.g. 'proximal' -> the sections that get one synapse each"
+    )
+    dipole_axis: str | None = text(None, optional=True, doc="section whose direction the dipole is measured along")
+    spike_section: str = text("soma", doc="section at whose middle the spike threshold is watched")
+
+    def __attrs_post_init__(self) -> None:
+        roots = [name for name, s in self.sections.items() if s.parent is None]
+        if len(roots) != 1:
+            raise InvalidValue("sections", roots, "must have exactly one root (a section without parent)")
+        for name, section in self.sections.items():
+            with within(f"sections[{name!r}]"):
+                self._check_section(section)
+        for name in self.sections:
+            self._ancestors(name)
+        for group, members in self.locations.items():
+            for member in members:
+                if member not in self.sections:
+                    raise UnknownName(f"locations[{group!r}]", member, "section", self.sections)
+        for field in ("dipole_axis", "spike_section"):
+            name = getattr(self, field)
+            if name is not None and name not in self.sections:
+                raise UnknownName(field, name, "section", self.sections)
+
+    def _check_section(self, section: SectionSpec) -> None:
+        if section.parent is not None and section.parent not in self.sections:
+            raise UnknownName("parent", section.parent, "section", self.sections)
+        for receptor in section.receptors:
+            if receptor not in self.synapses:
+                raise UnknownName("receptors", receptor, "receptor", self.synapses)
+        for name, values in section.mechanisms.items():
+            mechanism = lookup(name, "mechanisms")
+            if mechanism.kind != "density":
+                raise InvalidValue("mechanisms", name, "is no density mechanism")
+            for parameter, value in values.items():
+                where = f"mechanisms[{name!r}]"
+                if parameter not in mechanism.parameters:
+                    raise UnknownName(where, parameter, f"parameter of {name}", mechanism.parameters)
+                if isinstance(value, Sampled) and len(value.values) != section.n_segments:
+                    raise InvalidValue(
+                        f"{where}[{parameter!r}]",
+                        value.values,
+                        f"must hold one value for each of the {section.n_segments} segments",
+                    )
+
+    def _ancestors(self, name: str) -> list[str]:
+        chain = [name]
+        while (parent := self.sections[chain[-1]].parent) is not None:
+            if parent in chain:
+                raise InvalidValue(f"sections[{name!r}].parent", parent, "closes a loop; sections must form a tree")
+            chain.append(parent)
+        return chain
+
+    @property
+    def root(self) -> str:
+        """Name of the root section."""
+        return next(name for name, s in self.sections.items() if s.parent is None)
+
+    def sections_at(self, location: str, path: str = "location") -> tuple[str, ...]:
+        """Return the sections that a location stands for: a group of `locations`, or one section by its name.
+
+        Raises
+        ------
+        UnknownName
+            If it is neither.
+        """
+        if location in self.locations:
+            return self.locations[location]
+        if location in self.sections:
+            return (location,)
+        raise UnknownName(path, location, "location", [*self.locations, *self.sections])

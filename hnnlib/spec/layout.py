@@ -1,0 +1,67 @@
+"""Where cells are: a grid seen from the pia, with a depth for each population, or points."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+
+from hnnlib.base.errors import InvalidType, InvalidValue
+from hnnlib.base.schema import choice, converter, quantity, sequence
+from hnnlib.spec.cells import point3
+
+__all__ = ["AtPoints", "Grid", "OnGrid", "Place", "cell_count"]
+
+
+def _mesh(value: Any, path: str) -> tuple[int, int]:
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
+        raise InvalidType(path, value, "must be two integers (n_x, n_y)")
+    for item in value:
+        if isinstance(item, bool) or not isinstance(item, int | float) or int(item) != item:
+            raise InvalidType(path, value, "must be two integers (n_x, n_y)")
+        if item < 1:
+            raise InvalidValue(path, value, "must be two integers >= 1 (n_x, n_y)")
+    return (int(value[0]), int(value[1]))
+
+
+@attrs.frozen(kw_only=True)
+class Grid:
+    """The grid that populations share: ``n_x`` by ``n_y`` columns of cells."""
+
+    mesh_shape: tuple[int, int] = attrs.field(
+        default=(10, 10),
+        converter=converter(_mesh),
+        metadata={"doc": "number of grid points along x and y"},
+    )
+    inplane_distance: float = quantity(1.0, unit="µm", gt=0, doc="distance of neighbours along x and y")
+    layer_separation: float = quantity(1307.4, unit="µm", gt=0, doc="height of depth 1 above depth 0")
+
+
+@attrs.frozen(kw_only=True)
+class OnGrid:
+    """Cells at grid points, all at one depth."""
+
+    kind: ClassVar[str] = "grid"
+    pattern: str = choice(("full", "interleaved"), "full", doc="every grid point, or every third, shifted on odd rows")
+    depth: float = quantity(0.0, doc="height as a fraction of the grid's layer separation")
+
+
+@attrs.frozen(kw_only=True)
+class AtPoints:
+    """Cells at given positions."""
+
+    kind: ClassVar[str] = "points"
+    points: tuple[tuple[float, float, float], ...] = sequence(of=point3, doc="soma positions (x, y, z) in µm")
+
+
+Place = OnGrid | AtPoints
+
+
+def cell_count(place: Place, grid: Grid) -> int:
+    """Return the number of cells of a population."""
+    if isinstance(place, AtPoints):
+        return len(place.points)
+    n_x, n_y = grid.mesh_shape
+    if place.pattern == "full":
+        return n_x * n_y
+    return sum(len(range(y % 2, n_x, 3)) for y in range(n_y))

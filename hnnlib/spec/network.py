@@ -1,0 +1,154 @@
+"""The whole network as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from immutabledict import immutabledict
+
+from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
+from hnnlib.base.schema import choice, converter, flag, mapping, nested, quantity, sequence, text, within
+from hnnlib.spec.cells import CellSpec, point3
+from hnnlib.spec.connectivity import ConnectionSpec
+from hnnlib.spec.drives import BurstyDrive, Drive, DriveSpec, EvokedDrive, PoissonDrive, SpikeTrainDrive
+from hnnlib.spec.layout import AtPoints, Grid, OnGrid, Place
+
+__all__ = ["Electrodes", "NetworkSpec", "Population", "TonicBias"]
+
+
+@attrs.frozen(kw_only=True)
+class Population:
+    """Cells of one type and where they are."""
+
+    cell: CellSpec = nested(CellSpec, doc="what each cell is")
+    place: Place = nested((OnGrid, AtPoints), OnGrid(), doc="where the cells are")
+    layer: str | None = text(None, optional=True, doc="cortical layer, e.g. '2' or '5'; names the dipole's component")
+    morpho_type: str | None = text(None, optional=True, doc="e.g. 'pyramidal' or 'basket'")
+    electro_type: str | None = text(
+        None, optional=True, doc="'excitatory' or 'inhibitory', the classes of global gains"
+    )
+    measure_dipole: bool = flag(False, doc="whether its currents count for the dipole")
+    reference: str | None = text(None, optional=True, doc="where the cell was published")
+    color: str | None = text(None, optional=True, doc="colour in figures")
+    marker: str | None = text(None, optional=True, doc="marker in figures")
+    threshold: float | None = quantity(None, unit="mV", optional=True, doc="spike threshold; None: the network's")
+
+    def __attrs_post_init__(self) -> None:
+        if self.measure_dipole and self.cell.dipole_axis is None:
+            raise InvalidValue("measure_dipole", True, "needs cell.dipole_axis, the section to measure along")
+
+
+@attrs.frozen(kw_only=True)
+class TonicBias:
+    """A constant current into the middle of a section of every cell of a population."""
+
+    amplitude: float = quantity(unit="nA", doc="positive depolarises")
+    t0: float = quantity(0.0, unit="ms", ge=0, doc="start")
+    tstop: float | None = quantity(None, unit="ms", ge=0, optional=True, doc="end; None: the end of the run")
+    section: str = text("soma", doc="section")
+
+    def __attrs_post_init__(self) -> None:
+        if self.tstop is not None and self.tstop < self.t0:
+            raise InvalidValue("tstop", self.tstop, f"must be >= t0 ({self.t0:g} ms)")
+
+
+@attrs.frozen(kw_only=True)
+class Electrodes:
+    """An array of point contacts in a homogeneous medium."""
+
+    positions: tuple[tuple[float, float, float], ...] = sequence(of=point3, doc="contacts (x, y, z) in µm")
+    conductivity: float = quantity(0.3, unit="S/m", gt=0, doc="of the medium")
+    method: str | None = choice(
+        ("psa", "lsa", None), "psa", doc="point source, line source; None: plain sum of currents"
+    )
+    min_distance: float = quantity(0.5, unit="µm", gt=0, doc="nearer membrane counts as this far away")
+
+    def __attrs_post_init__(self) -> None:
+        if not self.positions:
+            raise InvalidValue("positions", self.positions, "must hold at least one contact")
+
+
+def _biases(value: Any, path: str) -> Mapping[str, TonicBias]:
+    if not isinstance(value, Mapping):
+        raise InvalidType(path, value, "must be a mapping population -> TonicBias")
+    for name, bias in value.items():
+        if not isinstance(bias, TonicBias):
+            raise InvalidType(f"{path}[{name!r}]", bias, "must be a TonicBias")
+    return immutabledict(value)
+
+
+@attrs.frozen(kw_only=True)
+class NetworkSpec:
+    """Populations, connections, drives, biases and electrodes. The order of populations and drives is that of gids."""
+
+    populations: Mapping[str, Population] = mapping(of=Population, doc="name -> population")
+    grid: Grid = nested(Grid, Grid(), doc="the grid that populations share")
+    origin: tuple[float, float, float] | None = attrs.field(
+        default=None,
+        converter=converter(lambda value, path: None if value is None else point3(value, path)),
+        metadata={"unit": "µm", "doc": "where drive cells sit; None: the grid point next to the centre"},
+    )
+    connections: tuple[ConnectionSpec, ...] = sequence((), of=ConnectionSpec, doc="connections between cells")
+    drives: Mapping[str, DriveSpec] = mapping(
+        {}, of=(EvokedDrive, PoissonDrive, BurstyDrive, SpikeTrainDrive), doc="name -> drive"
+    )
+    biases: Mapping[str, Mapping[str, TonicBias]] = mapping({}, of=_biases, doc="name -> population -> bias")
+    electrodes: Mapping[str, Electrodes] = mapping({}, of=Electrodes, doc="name -> electrode array")
+    threshold: float = quantity(0.0, unit="mV", doc="spike threshold")
+    celsius: float = quantity(37.0, unit="°C", doc="temperature")
+    baseline: str | None = choice(
+        (None, "hnn", "settle"), None, doc="what is taken off the dipole: nothing, HNN's formula, a drive-free run"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        for i, connection in enumerate(self.connections):
+            with within(f"connections[{i}]"):
+                self._population(connection.source, "source")
+                self._check_target(connection.target, connection.location, (connection.receptor,), "receptor")
+        for name, drive in self.drives.items():
+            if name in self.populations:
+                raise InvalidValue(f"drives[{name!r}]", name, "is the name of a population; choose another")
+            with within(f"drives[{name!r}]"):
+                self._check_drive(drive)
+        for name, biases in self.biases.items():
+            for target, bias in biases.items():
+                with within(f"biases[{name!r}]"):
+                    sections = self._population(target, "").cell.sections
+                    if bias.section not in sections:
+                        raise UnknownName(f"[{target!r}].section", bias.section, "section", sections)
+        self._check_baseline()
+
+    def _population(self, name: str, path: str) -> Population:
+        if name not in self.populations:
+            raise UnknownName(path, name, "cell type", self.populations)
+        return self.populations[name]
+
+    def _check_target(self, target: str, location: str, receptors: tuple[str, ...], path: str) -> None:
+        cell = self._population(target, "target").cell
+        sections = cell.sections_at(location)
+        if not sections:
+            raise InvalidValue("location", location, f"has no section in {target}")
+        for receptor in receptors:
+            for section in sections:
+                present = cell.sections[section].receptors
+                if receptor not in present:
+                    at = f"{location!r}" if location == section else f"{location!r} ({section})"
+                    raise UnknownName(path, receptor, f"receptor of {target} at {at}", present)
+
+    def _check_drive(self, drive: Drive) -> None:
+        for target, weights in drive.weights.items():
+            if target not in self.populations:
+                raise UnknownName("weights", target, "cell type", self.populations)
+            self._check_target(target, drive.location, tuple(weights), f"weights[{target!r}]")
+
+    def _check_baseline(self) -> None:
+        if self.baseline == "hnn":
+            layers = {p.layer for p in self.populations.values() if p.measure_dipole}
+            if not layers <= {"2", "5"}:
+                raise InvalidValue(
+                    "baseline",
+                    "hnn",
+                    f"is HNN's formula for layers 2 and 5; this network has {sorted(map(str, layers))}",
+                )
