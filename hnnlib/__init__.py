@@ -1,3 +1,87 @@
 """Simulate a neocortical column and the current dipole that EEG and MEG record from it."""
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "AtPoints",
+    "CellResponse",
+    "CellSpec",
+    "Dipole",
+    "Electrodes",
+    "Exponential",
+    "Grid",
+    "HnnlibError",
+    "JoblibBackend",
+    "Linear",
+    "Network",
+    "NetworkSpec",
+    "OnGrid",
+    "Params",
+    "Record",
+    "Result",
+    "RunSpec",
+    "SectionSpec",
+    "SynapseSpec",
+    "average_dipoles",
+    "calcium_model",
+    "get_at",
+    "jones_2009_model",
+    "law_2021_model",
+    "mechanism_library",
+    "neymotin_2020_model",
+    "param_file",
+    "pick_connection",
+    "put_at",
+    "read_dipole",
+    "read_params",
+    "read_result",
+    "read_spikes",
+    "simulate",
+    "simulate_dipole",
+    "viz",
+]
+
+
+def _home(name: str) -> str:
+    """Return the module that a public name lives in."""
+    homes = {
+        "hnnlib.backends.launch.joblib": ("JoblibBackend",),
+        "hnnlib.base.errors": ("HnnlibError",),
+        "hnnlib.base.resources": ("param_file",),
+        "hnnlib.base.schema": ("get_at", "put_at"),
+        "hnnlib.editor.models": ("calcium_model", "jones_2009_model", "law_2021_model", "neymotin_2020_model"),
+        "hnnlib.editor.network": ("Network",),
+        "hnnlib.editor.select": ("pick_connection",),
+        "hnnlib.mechanisms.build": ("mechanism_library",),
+        "hnnlib.params.params": ("Params",),
+        "hnnlib.params.read": ("read_params",),
+        "hnnlib.results.cell_response": ("CellResponse", "read_spikes"),
+        "hnnlib.results.dipole": ("Dipole", "average_dipoles", "read_dipole"),
+        "hnnlib.results.result": ("Result", "read_result"),
+        "hnnlib.simulation": ("simulate", "simulate_dipole"),
+        "hnnlib.spec.cells": ("CellSpec", "SectionSpec", "SynapseSpec"),
+        "hnnlib.spec.layout": ("AtPoints", "Grid", "OnGrid"),
+        "hnnlib.spec.network": ("Electrodes", "NetworkSpec"),
+        "hnnlib.spec.profiles": ("Exponential", "Linear"),
+        "hnnlib.spec.run": ("Record", "RunSpec"),
+    }
+    return next((module for module, names in homes.items() if name in names), "")
+
+
+def __getattr__(name: str) -> Any:
+    # Public names are imported when first asked for, so that `import hnnlib` stays light.
+    if name == "viz":
+        return importlib.import_module("hnnlib.viz")
+    module = _home(name)
+    if not module:
+        raise AttributeError(f"module 'hnnlib' has no attribute {name!r}")
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -42,8 +42,12 @@ INITIAL {
 }
 
 BREAKPOINT {
+    LOCAL g
     SOLVE states METHOD cnexp
-    i = gbar*m*(v - e)
+    : stated, so that NEURON need not find it by evaluating the current twice
+    CONDUCTANCE g
+    g = gbar*m
+    i = g*(v - e)
 }
 
 DERIVATIVE states {

@@ -55,18 +55,24 @@ INITIAL {
     UNITSOFF
     nernst_factor = 1000*8.3134*(celsius + 273.15)/96485.309/2
     UNITSON
+    eca = nernst_factor*log(cao/cai)
     rates(v)
     m = minf
     h = hinf
 }
 
 BREAKPOINT {
+    LOCAL g
     SOLVE states METHOD cnexp
-    eca = nernst_factor*log(cao/cai)
-    ica = (1e-4)*tadj*gbar*m*m*h*(v - eca)
+    : stated, so that NEURON need not find it by evaluating the current twice
+    CONDUCTANCE g USEION ca
+    g = (1e-4)*tadj*gbar*m*m*h
+    ica = g*(v - eca)
 }
 
 DERIVATIVE states {
+    : here and not in BREAKPOINT, as cai changes only now: cad, which writes it, goes before all that only read it
+    eca = nernst_factor*log(cao/cai)
     rates(v)
     m' = (minf - m)/mtau
     h' = (hinf - h)/htau

@@ -46,8 +46,12 @@ INITIAL {
 }
 
 BREAKPOINT {
+    LOCAL g
     SOLVE states METHOD cnexp
-    i = gbar*m*m*h*(v - e)
+    : stated, so that NEURON need not find it by evaluating the current twice
+    CONDUCTANCE g
+    g = gbar*m*m*h
+    i = g*(v - e)
 }
 
 DERIVATIVE states {

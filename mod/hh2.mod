@@ -61,9 +61,16 @@ INITIAL {
 }
 
 BREAKPOINT {
+    LOCAL gna, gk
     SOLVE states METHOD cnexp
-    ina = gnabar*m*m*m*h*(v - ena)
-    ik = gkbar*n*n*n*n*(v - ek)
+    : stated, so that NEURON need not find it by evaluating the current twice
+    CONDUCTANCE gna USEION na
+    CONDUCTANCE gk USEION k
+    CONDUCTANCE gl
+    gna = gnabar*m*m*m*h
+    gk = gkbar*n*n*n*n
+    ina = gna*(v - ena)
+    ik = gk*(v - ek)
     il = gl*(v - el)
 }
 

@@ -49,8 +49,12 @@ INITIAL {
 }
 
 BREAKPOINT {
+    LOCAL g
     SOLVE states METHOD cnexp
-    ik = (1e-4)*tadj*gbar*n*(v - ek)
+    : stated, so that NEURON need not find it by evaluating the current twice
+    CONDUCTANCE g USEION k
+    g = (1e-4)*tadj*gbar*n
+    ik = g*(v - ek)
 }
 
 DERIVATIVE states {

@@ -7,19 +7,20 @@ Use, in this order:
     add_source(&variable)             once per column of W
     set_matrix(indptr, indices, weights, out, every)
     start()                           after finitialize(): takes the addresses, writes the values at t = 0 as sample 0
-Every `every`-th step then writes one sample into the Vector `out`, sample by sample, row by row. Values are those that
-Vector.record would see: voltages at the end of the step, currents as the step's current evaluation left them.
+Every `every`-th step then takes one sample, until the Vector `out` is full: sample by sample, row by row. Values are those
+that Vector.record would see: voltages at the end of the step, currents as the step's current evaluation left them. The
+samples are multiplied and written some at a time, so `out` is complete when n_taken is its number of samples.
 
-Written for one thread. The memory of `out` must not move while the probe runs.
+Written for one thread. The memory of `out` must not move while the probe runs, and must hold at least one sample.
 ENDCOMMENT
 
 NEURON {
     POINT_PROCESS LinearProbe
-    RANGE n_written
+    RANGE n_taken
 }
 
 ASSIGNED {
-    n_written                 : number of samples written since start() (read it, don't set it)
+    n_taken                   : number of samples taken since start() (read it, don't set it)
     state                     : holds the bits of a C pointer to the probe's tables, not a number
 }
 
@@ -28,44 +29,115 @@ VERBATIM
 #include <cstdint>
 #include <cstring>
 #include <numeric>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace {
+// Samples that are multiplied together: W is read once for all of them, and they fill one cache line.
+constexpr int n_together = 8;
+
 struct Probe {
     // as handed over: one handle per column of W; handles follow a value when NEURON re-orders its memory
     std::vector<neuron::container::data_handle<double>> sources;
     std::vector<std::int32_t> columns;
-    // derived by start(): the values in the order of their addresses, so that each step reads memory in sequence
-    std::vector<double const*> addresses;
-    std::vector<double> values;
-    std::vector<std::int32_t> places;
+    std::vector<double> entries;
     std::vector<std::int64_t> row_start;
-    std::vector<double> weights;
     double* out = nullptr;
     std::int64_t n_samples = 0;
     std::int64_t every = 1;
+
+    // derived by find(): the same in the order of the values' addresses, so that each step reads memory in sequence
+    std::vector<double const*> found;
+    std::vector<double const*> addresses;
+    std::vector<std::int32_t> places;
+    std::vector<double> weights;
+
+    std::vector<double> gathered;  // [n_together][source]: written in sequence
+    std::vector<double> block;     // [source][n_together]: multiplied in sequence
     std::int64_t step = 0;
     std::int64_t sample = 0;
+    int pending = 0;
     bool running = false;
 
     std::int64_t n_rows() const {
         return static_cast<std::int64_t>(row_start.size()) - 1;
     }
 
-    void write_sample() {
+    void find() {
+        auto const n = sources.size();
+        std::vector<double const*> now(n);
+        for (std::size_t k = 0; k < n; ++k) {
+            now[k] = static_cast<double const*>(sources[k]);
+            if (!now[k]) {
+                hoc_execerror("LinearProbe:", "a source no longer exists");
+            }
+        }
+        if (now == found && weights.size() == entries.size()) {
+            return;
+        }
+        found = now;
+        std::vector<std::int32_t> order(n);
+        std::iota(order.begin(), order.end(), 0);
+        std::sort(order.begin(), order.end(), [&now](auto a, auto b) { return now[a] < now[b]; });
+        std::vector<std::int32_t> rank(n);
+        addresses.resize(n);
+        for (std::size_t k = 0; k < n; ++k) {
+            rank[order[k]] = static_cast<std::int32_t>(k);
+            addresses[k] = now[order[k]];
+        }
+        gathered.assign(n * n_together, 0.);
+        block.assign(n * n_together, 0.);
+        places.resize(columns.size());
+        weights.resize(columns.size());
+        std::vector<std::pair<std::int32_t, double>> row;
+        for (std::int64_t r = 0; r < n_rows(); ++r) {
+            row.clear();
+            for (auto k = row_start[r]; k < row_start[r + 1]; ++k) {
+                row.emplace_back(rank[columns[k]], entries[k]);
+            }
+            std::sort(row.begin(), row.end());
+            for (auto k = row_start[r]; k < row_start[r + 1]; ++k) {
+                std::tie(places[k], weights[k]) = row[k - row_start[r]];
+            }
+        }
+    }
+
+    void take_sample() {
+        auto const n = addresses.size();
+        double* const x = gathered.data() + pending * n;
+        for (std::size_t k = 0; k < n; ++k) {
+            x[k] = *addresses[k];
+        }
+        ++pending;
+        ++sample;
+        if (pending == n_together || sample == n_samples) {
+            multiply();
+        }
+    }
+
+    void multiply() {
         auto const n = addresses.size();
         for (std::size_t k = 0; k < n; ++k) {
-            values[k] = *addresses[k];
-        }
-        double* const y = out + sample * n_rows();
-        for (std::int64_t row = 0; row < n_rows(); ++row) {
-            double sum = 0.;
-            for (auto k = row_start[row]; k < row_start[row + 1]; ++k) {
-                sum += weights[k] * values[places[k]];
+            for (int s = 0; s < n_together; ++s) {
+                block[k * n_together + s] = gathered[s * n + k];
             }
-            y[row] = sum;
         }
-        ++sample;
+        double* const y = out + (sample - pending) * n_rows();
+        for (std::int64_t r = 0; r < n_rows(); ++r) {
+            double sum[n_together] = {};
+            for (auto k = row_start[r]; k < row_start[r + 1]; ++k) {
+                double const w = weights[k];
+                double const* const x = block.data() + static_cast<std::size_t>(places[k]) * n_together;
+                for (int s = 0; s < n_together; ++s) {
+                    sum[s] += w * x[s];
+                }
+            }
+            for (int s = 0; s < pending; ++s) {
+                y[s * n_rows() + r] = sum[s];
+            }
+        }
+        pending = 0;
     }
 };
 
@@ -91,7 +163,7 @@ ENDVERBATIM
 }
 
 INITIAL {
-    n_written = 0
+    n_taken = 0
 VERBATIM
     // addresses may change with every initialisation: silent until start()
     probe_of(state)->running = false;
@@ -113,10 +185,11 @@ VERBATIM
     auto* const out = vector_arg(4);
     p.row_start.assign(vector_vec(indptr), vector_vec(indptr) + vector_capacity(indptr));
     p.columns.assign(vector_vec(indices), vector_vec(indices) + vector_capacity(indices));
-    p.weights.assign(vector_vec(weights), vector_vec(weights) + vector_capacity(weights));
+    p.entries.assign(vector_vec(weights), vector_vec(weights) + vector_capacity(weights));
     p.out = vector_vec(out);
     p.n_samples = vector_capacity(out) / p.n_rows();
     p.every = static_cast<std::int64_t>(*hoc_getarg(5));
+    p.found.clear();
     p.running = false;
 ENDVERBATIM
 }
@@ -124,32 +197,13 @@ ENDVERBATIM
 PROCEDURE start() {
 VERBATIM
     auto& p = *probe_of(state);
-    auto const n = p.sources.size();
-    std::vector<double const*> taken(n);
-    for (std::size_t k = 0; k < n; ++k) {
-        taken[k] = static_cast<double const*>(p.sources[k]);
-    }
-    std::vector<std::int32_t> order(n);
-    std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&taken](auto a, auto b) { return taken[a] < taken[b]; });
-    std::vector<std::int32_t> rank(n);
-    p.addresses.resize(n);
-    p.values.resize(n);
-    for (std::size_t k = 0; k < n; ++k) {
-        rank[order[k]] = static_cast<std::int32_t>(k);
-        p.addresses[k] = taken[order[k]];
-    }
-    p.places.resize(p.columns.size());
-    for (std::size_t k = 0; k < p.columns.size(); ++k) {
-        p.places[k] = rank[p.columns[k]];
-    }
+    p.find();
     p.step = 0;
     p.sample = 0;
+    p.pending = 0;
     p.running = true;
-    if (p.n_samples > 0) {
-        p.write_sample();
-    }
-    n_written = static_cast<double>(p.sample);
+    p.take_sample();
+    n_taken = 1.;
 ENDVERBATIM
 }
 
@@ -159,8 +213,8 @@ VERBATIM
     if (p.running) {
         ++p.step;
         if (p.step % p.every == 0 && p.sample < p.n_samples) {
-            p.write_sample();
-            n_written = static_cast<double>(p.sample);
+            p.take_sample();
+            n_taken = static_cast<double>(p.sample);
         }
     }
 ENDVERBATIM

@@ -24,8 +24,8 @@ from immutabledict import immutabledict
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 
 __all__ = [
+    "checked",
     "choice",
-    "converter",
     "digest",
     "flag",
     "from_plain",
@@ -47,9 +47,8 @@ T = TypeVar("T")
 # ------------------------------------------------------------------------------------------------- declaring fields
 
 
-def converter(check: Callable[[Any, str], Any]) -> Any:
-    """Return an attrs converter of ``check(value, path)``; the path is the field's name."""
-    return attrs.Converter(lambda value, field: check(value, field.name), takes_field=True)  # type: ignore[call-overload]
+def _converter(check: Callable[[Any, str], Any]) -> Any:
+    return attrs.Converter(lambda value, field: check(value, field.name), takes_field=True)
 
 
 def _bounds_phrase(unit: str, gt: float | None, ge: float | None, lt: float | None, le: float | None) -> str:
@@ -116,7 +115,6 @@ def quantity(
     doc : str
         What it is.
     """
-
     bounds: dict[str, Any] = {"unit": unit, "gt": gt, "ge": ge, "lt": lt, "le": le}
 
     def check(value: Any, path: str) -> Any:
@@ -126,7 +124,7 @@ def quantity(
             return immutabledict({k: number(v, f"{path}[{k!r}]", **bounds) for k, v in value.items()})
         return number(value, path, **bounds)
 
-    return attrs.field(default=default, converter=converter(check), metadata={**bounds, "doc": doc})
+    return attrs.field(default=default, converter=_converter(check), metadata={**bounds, "doc": doc})
 
 
 def integer(
@@ -146,11 +144,12 @@ def integer(
         phrase += "".join(f" or {w!r}" for w in words)
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise InvalidType(path, value, phrase)
-        if not math.isfinite(value) or int(value) != value or (ge is not None and value < ge):
+        x = float(value)
+        if not x.is_integer() or (ge is not None and x < ge):
             raise InvalidValue(path, value, phrase)
-        return int(value)
+        return int(x)
 
-    return attrs.field(default=default, converter=converter(check), metadata={"unit": "", "ge": ge, "doc": doc})
+    return attrs.field(default=default, converter=_converter(check), metadata={"unit": "", "ge": ge, "doc": doc})
 
 
 def text(default: Any = attrs.NOTHING, *, optional: bool = False, doc: str = "") -> Any:
@@ -163,7 +162,7 @@ def text(default: Any = attrs.NOTHING, *, optional: bool = False, doc: str = "")
             raise InvalidType(path, value, "must be a non-empty string")
         return str(value)
 
-    return attrs.field(default=default, converter=converter(check), metadata={"doc": doc})
+    return attrs.field(default=default, converter=_converter(check), metadata={"doc": doc})
 
 
 def choice(options: tuple[Any, ...], default: Any = attrs.NOTHING, *, doc: str = "") -> Any:
@@ -174,7 +173,7 @@ def choice(options: tuple[Any, ...], default: Any = attrs.NOTHING, *, doc: str =
             raise UnknownName(path, value, "choice", [str(o) for o in options])
         return value
 
-    return attrs.field(default=default, converter=converter(check), metadata={"choices": options, "doc": doc})
+    return attrs.field(default=default, converter=_converter(check), metadata={"choices": options, "doc": doc})
 
 
 def flag(default: Any = attrs.NOTHING, *, doc: str = "") -> Any:
@@ -185,7 +184,7 @@ def flag(default: Any = attrs.NOTHING, *, doc: str = "") -> Any:
             return bool(value)
         raise InvalidType(path, value, "must be True or False")
 
-    return attrs.field(default=default, converter=converter(check), metadata={"doc": doc})
+    return attrs.field(default=default, converter=_converter(check), metadata={"doc": doc})
 
 
 def mapping(default: Any = attrs.NOTHING, *, of: Any = None, doc: str = "") -> Any:
@@ -200,7 +199,7 @@ def mapping(default: Any = attrs.NOTHING, *, of: Any = None, doc: str = "") -> A
                 raise InvalidType(path, key, "must be a non-empty string as name")
         return immutabledict({k: check_item(v, f"{path}[{k!r}]") for k, v in value.items()})
 
-    return attrs.field(default=default, converter=converter(check), metadata={"doc": doc})
+    return attrs.field(default=default, converter=_converter(check), metadata={"doc": doc})
 
 
 def sequence(default: Any = attrs.NOTHING, *, of: Any = None, optional: bool = False, doc: str = "") -> Any:
@@ -214,12 +213,17 @@ def sequence(default: Any = attrs.NOTHING, *, of: Any = None, optional: bool = F
             raise InvalidType(path, value, "must be a sequence")
         return tuple(check_item(v, f"{path}[{i}]") for i, v in enumerate(value))
 
-    return attrs.field(default=default, converter=converter(check), metadata={"doc": doc})
+    return attrs.field(default=default, converter=_converter(check), metadata={"doc": doc})
+
+
+def checked(check: Callable[[Any, str], Any], default: Any = attrs.NOTHING, *, doc: str = "") -> Any:
+    """Declare a field that ``check(value, path)`` converts or refuses."""
+    return attrs.field(default=default, converter=_converter(check), metadata={"doc": doc})
 
 
 def nested(kind: Any, default: Any = attrs.NOTHING, *, doc: str = "") -> Any:
     """Declare a field that holds a spec of class ``kind`` (or one of a tuple of classes)."""
-    return attrs.field(default=default, converter=converter(_item_check(kind)), metadata={"doc": doc})
+    return attrs.field(default=default, converter=_converter(_item_check(kind)), metadata={"doc": doc})
 
 
 def _item_check(of: Any) -> Callable[[Any, str], Any]:

@@ -11,7 +11,7 @@ import hashlib
 
 import numpy as np
 
-__all__ = ["independent_stream", "published_stream", "pruning_stream"]
+__all__ = ["independent_stream", "pruning_stream", "published_stream"]
 
 
 def published_stream(event_seed: int, trial: int, n_gids: int, cell: int = 0) -> np.random.RandomState:

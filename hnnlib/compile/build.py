@@ -7,7 +7,7 @@ import numpy as np
 from hnnlib.base.schema import within
 from hnnlib.compile.connect import connect
 from hnnlib.compile.discretise import make_template
-from hnnlib.compile.place import network_origin, place_cells
+from hnnlib.compile.place import place_cells
 from hnnlib.compile.probe import make_probes
 from hnnlib.compile.sample import sample_trial
 from hnnlib.plan.check import check_plan
@@ -40,7 +40,7 @@ def compile_plan(network: NetworkSpec, run: RunSpec) -> Plan:
     """
     populations, cells = place_cells(network)
     templates = tuple(make_template(name, p.cell) for name, p in network.populations.items())
-    edges, drive_cells = connect(network, populations, cells, templates, network_origin(network), run.seed)
+    edges, drive_cells = connect(network, populations, cells, templates, network.drive_origin, run.seed)
     plan = Plan(
         run=Run(tstop_ms=run.tstop, dt_ms=run.dt, n_trials=run.n_trials, celsius=network.celsius),
         populations=populations,

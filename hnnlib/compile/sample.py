@@ -99,15 +99,15 @@ def drive_events(
     return found
 
 
-def _times(drive: DriveSpec, target: str | None, stream: _Stream, start: float, tstop: float) -> np.ndarray:
+def _times(
+    drive: EvokedDrive | PoissonDrive | BurstyDrive, target: str | None, stream: _Stream, start: float, tstop: float
+) -> np.ndarray:
     if isinstance(drive, EvokedDrive):
         return np.asarray(stream.normal(drive.mu, drive.sigma, drive.numspikes))
-    end = tstop if getattr(drive, "tstop", None) is None else drive.tstop  # type: ignore[union-attr]
+    end = tstop if drive.tstop is None else drive.tstop
     if isinstance(drive, PoissonDrive):
         return _poisson(start, end, drive.rate_of(target), stream)
-    if isinstance(drive, BurstyDrive):
-        return _bursts(drive, start, end, stream)
-    raise TypeError(f"no sampling rule for {type(drive).__name__}")
+    return _bursts(drive, start, end, stream)
 
 
 def _poisson(start: float, end: float, rate: float, stream: _Stream) -> np.ndarray:

@@ -15,11 +15,12 @@ from hnnlib.models.cells.basket import basket
 from hnnlib.models.cells.l2_pyramidal import l2_pyramidal
 from hnnlib.models.cells.l5_pyramidal import l5_pyramidal, l5_pyramidal_calcium
 from hnnlib.models.cells.parts import synapse
+from hnnlib.spec.cells import CellSpec
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.layout import Grid, OnGrid
 from hnnlib.spec.network import NetworkSpec, Population
 
-__all__ = ["calcium", "column", "law_2021", "local_connections", "neymotin_2020"]
+__all__ = ["WEIGHT_KEYS", "calcium", "column", "law_2021", "local_connections", "neymotin_2020"]
 
 _L2P, _L5P, _L2B, _L5B = "L2_pyramidal", "L5_pyramidal", "L2_basket", "L5_basket"
 
@@ -45,6 +46,9 @@ _LOCAL = (
 )
 
 
+WEIGHT_KEYS = tuple(dict.fromkeys(row[4] for row in _LOCAL))
+
+
 def column(mesh_shape: tuple[int, int] = (10, 10), *, threshold: float = 0.0, celsius: float = 37.0) -> NetworkSpec:
     """Return the four populations of the standard column, unconnected.
 
@@ -57,28 +61,39 @@ def column(mesh_shape: tuple[int, int] = (10, 10), *, threshold: float = 0.0, ce
     celsius : float
         Temperature (°C).
     """
-    inhibitory = {"morpho_type": "basket", "electro_type": "inhibitory", "marker": "x"}
-    excitatory = {"morpho_type": "pyramidal", "electro_type": "excitatory", "measure_dipole": True, "marker": "^"}
     populations = {
-        _L2B: Population(
-            cell=basket(distal=True),
-            place=OnGrid(pattern="interleaved", depth=0.8),
-            layer="2",
-            color="#CC79A7",
-            **inhibitory,
-        ),
-        _L2P: Population(cell=l2_pyramidal(), place=OnGrid(depth=1.0), layer="2", color="#0072B2", **excitatory),
-        _L5B: Population(
-            cell=basket(distal=False),
-            place=OnGrid(pattern="interleaved", depth=0.2),
-            layer="5",
-            color="#E69F00",
-            **inhibitory,
-        ),
-        _L5P: Population(cell=l5_pyramidal(), place=OnGrid(depth=0.0), layer="5", color="#D55E00", **excitatory),
+        _L2B: _inhibitory(basket(distal=True), "2", 0.8, "#CC79A7"),
+        _L2P: _excitatory(l2_pyramidal(), "2", 1.0, "#0072B2"),
+        _L5B: _inhibitory(basket(distal=False), "5", 0.2, "#E69F00"),
+        _L5P: _excitatory(l5_pyramidal(), "5", 0.0, "#D55E00"),
     }
     return NetworkSpec(
         populations=populations, grid=Grid(mesh_shape=mesh_shape), threshold=threshold, celsius=celsius, baseline="hnn"
+    )
+
+
+def _excitatory(cell: CellSpec, layer: str, depth: float, color: str) -> Population:
+    return Population(
+        cell=cell,
+        place=OnGrid(depth=depth),
+        layer=layer,
+        morpho_type="pyramidal",
+        electro_type="excitatory",
+        measure_dipole=True,
+        color=color,
+        marker="^",
+    )
+
+
+def _inhibitory(cell: CellSpec, layer: str, depth: float, color: str) -> Population:
+    return Population(
+        cell=cell,
+        place=OnGrid(pattern="interleaved", depth=depth),
+        layer=layer,
+        morpho_type="basket",
+        electro_type="inhibitory",
+        color=color,
+        marker="x",
     )
 
 

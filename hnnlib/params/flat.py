@@ -11,10 +11,10 @@ from typing import Any
 
 import attrs
 
+from hnnlib.base.schema import within
 from hnnlib.params.params import evoked_names, value
 from hnnlib.params.table import CELL_NAMES, DISTAL_TARGETS
 from hnnlib.spec.drives import BurstyDrive, DriveSpec, EvokedDrive, PoissonDrive
-from hnnlib.spec.layout import cell_count
 from hnnlib.spec.network import NetworkSpec, TonicBias
 
 __all__ = ["add_biases", "add_drives"]
@@ -39,21 +39,13 @@ def add_drives(network: NetworkSpec, params: Mapping[str, Any]) -> NetworkSpec:
         If a drive's parameters are not allowed, or a population is missing.
     """
     makers = _drive_makers(params)
-    sizes = {name: cell_count(p.place, network.grid) for name, p in network.populations.items()}
-    first_gid = sum(sizes.values())
-    drives: dict[str, DriveSpec] = dict(network.drives)
-    for drive in drives.values():
-        first_gid += _n_cells(drive, sizes)
     for name in sorted(makers):
         seed, make = makers[name]
-        drive = make(event_seed=int(seed) + first_gid, conn_seed=_CONN_SEED)
-        first_gid += _n_cells(drive, sizes)
-        drives[name] = drive
-    return attrs.evolve(network, drives=drives)
-
-
-def _n_cells(drive: DriveSpec, sizes: Mapping[str, int]) -> int:
-    return sum(sizes[t] for t in drive.weights) if drive.cell_specific else int(drive.n_drive_cells)
+        first_gid = sum(network.gid_counts().values())
+        with within(f"drives[{name!r}]"):
+            drive = make(event_seed=int(seed) + first_gid, conn_seed=_CONN_SEED)
+        network = attrs.evolve(network, drives={**network.drives, name: drive})
+    return network
 
 
 def _drive_makers(params: Mapping[str, Any]) -> dict[str, tuple[int, Callable[..., DriveSpec]]]:

@@ -31,10 +31,8 @@ __all__ = [
     "digest_of",
 ]
 
-_table = attrs.frozen(kw_only=True, eq=False)
 
-
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Run:
     """Clock and temperature."""
 
@@ -49,7 +47,7 @@ class Run:
         return round(self.tstop_ms / self.dt_ms)
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Populations:
     """Populations of cells, then drives, in gid order. One entry per population."""
 
@@ -66,7 +64,7 @@ class Populations:
         return {n: range(int(a), int(b)) for n, a, b in zip(self.names, self.gid_start, self.gid_stop, strict=True)}
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Sections:
     """Sections of a template; the 0 end of each sits on its parent."""
 
@@ -88,7 +86,7 @@ class Sections:
         return int(self.first_segment[section] + self.nseg[section] // 2)
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Segments:
     """Segments of a template, section by section, from the 0 end to the 1 end."""
 
@@ -97,7 +95,7 @@ class Segments:
     distance_um: np.ndarray  # path distance of the centre from the root's 0 end
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Density:
     """One density mechanism of a template: where it is and its parameters there."""
 
@@ -107,7 +105,7 @@ class Density:
     parameters: Mapping[str, np.ndarray]  # name -> value at each of `segments`; absent: the mod file's default
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Sites:
     """Places of a template where events can act: one synapse each."""
 
@@ -119,7 +117,7 @@ class Sites:
     parameters: tuple[Mapping[str, float], ...]
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Template:
     """A cell type: tree, membrane, sites. Cells of a template differ only in position."""
 
@@ -141,7 +139,7 @@ class Template:
         return len(self.sites.section)
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Cells:
     """One row per cell; the row is the gid."""
 
@@ -151,7 +149,7 @@ class Cells:
     threshold_mV: np.ndarray  # (n,)
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Edges:
     """One row per synaptic contact: an event of ``source_gid`` acts on ``site`` of ``target_gid`` after the delay."""
 
@@ -178,7 +176,7 @@ class Edges:
         return attrs.evolve(self, **{name: getattr(self, name)[rows] for name in names})
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class DriveCells:
     """Drive cells, in gid order after the cells."""
 
@@ -189,7 +187,7 @@ class DriveCells:
         return len(self.live)
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Events:
     """Event times of all drive cells in one trial: cell k has ``time_ms[offset[k]:offset[k + 1]]``."""
 
@@ -201,7 +199,7 @@ class Events:
         return self.time_ms[self.offset[k] : self.offset[k + 1]]
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Biases:
     """Constant currents, one row per cell."""
 
@@ -212,7 +210,7 @@ class Biases:
     duration_ms: np.ndarray
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Probe:
     """A linear measurement: rows of a sparse matrix times node quantities, taken every ``every`` steps.
 
@@ -237,7 +235,7 @@ class Probe:
         return len(self.indptr) - 1
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Plan:
     """Everything an engine needs, and nothing else."""
 

@@ -211,13 +211,17 @@ class CellResponse:
 
     # ------------------------------------------------------------------------------------------------- out
 
-    def plot_spikes_raster(self, **kwargs: Any) -> Figure:
+    def plot_spikes_raster(self, trial_idx: Any = None, ax: Any = None, **kwargs: Any) -> Figure:
         """Plot which cell fired when.
 
         Parameters
         ----------
+        trial_idx : int or list of int, optional
+            The trials. Left out: all.
+        ax : matplotlib.axes.Axes, optional
+            Where to plot. Left out: in a new figure.
         **kwargs
-            Passed on to `hnnlib.viz.plot_spikes_raster`: ``trial_idx``, ``ax``, ``show``, ``cell_types``, …
+            Passed on to `hnnlib.viz.plot_spikes_raster`: ``show``, ``cell_types``, …
 
         Returns
         -------
@@ -226,15 +230,19 @@ class CellResponse:
         """
         from hnnlib.viz import plot_spikes_raster
 
-        return plot_spikes_raster(self, **kwargs)
+        return plot_spikes_raster(self, trial_idx=trial_idx, ax=ax, **kwargs)
 
-    def plot_spikes_hist(self, **kwargs: Any) -> Figure:
+    def plot_spikes_hist(self, trial_idx: Any = None, ax: Any = None, **kwargs: Any) -> Figure:
         """Plot a histogram of spike times.
 
         Parameters
         ----------
+        trial_idx : int or list of int, optional
+            The trials. Left out: all.
+        ax : matplotlib.axes.Axes, optional
+            Where to plot. Left out: in a new figure.
         **kwargs
-            Passed on to `hnnlib.viz.plot_spikes_hist`: ``trial_idx``, ``ax``, ``spike_types``, ``color``, ``show``, …
+            Passed on to `hnnlib.viz.plot_spikes_hist`: ``spike_types``, ``color``, ``show``, …
 
         Returns
         -------
@@ -243,7 +251,7 @@ class CellResponse:
         """
         from hnnlib.viz import plot_spikes_hist
 
-        return plot_spikes_hist(self, **kwargs)
+        return plot_spikes_hist(self, trial_idx=trial_idx, ax=ax, **kwargs)
 
     def write(self, fname: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the spikes to text files, one per trial.

@@ -74,17 +74,11 @@ class ElectrodeRecording:
 
     def __getitem__(self, trials: int | slice | Sequence[int]) -> ElectrodeRecording:
         """Return a recording of some trials."""
-        if isinstance(trials, bool | str):
-            raise InvalidType("trials", trials, "must be an integer, a slice or a list of integers")
-        if isinstance(trials, int | np.integer):
-            trials = [int(trials)]
         try:
-            chosen = self.voltages[trials if isinstance(trials, slice) else np.asarray(trials, dtype=np.int64)]
+            chosen = self.voltages[_trial_index(trials)]
         except IndexError:
             # The built-in error: Python ends a loop over trials by it.
-            raise IndexError(f"trials: {trials!r} is out of range; there are {len(self)}") from None
-        except (TypeError, ValueError):
-            raise InvalidType("trials", trials, "must be an integer, a slice or a list of integers") from None
+            raise IndexError(f"trials: {trials} is out of range; there are {len(self)}") from None
         return attrs.evolve(self, voltages=chosen)
 
     @property
@@ -94,9 +88,8 @@ class ElectrodeRecording:
         if steps.size == 0:
             raise InvalidValue("times.shape", self.times.shape, "must have at least 2 samples to have a sampling rate")
         if np.ptp(steps) > UNEVEN or steps[0] <= 0:
-            raise InvalidValue(
-                "steps of times", (steps.min(), steps.max()), "ms must be equal and > 0 to have a sampling rate"
-            )
+            found = (float(steps.min()), float(steps.max()))
+            raise InvalidValue("steps of times", found, "ms must be equal and > 0 to have a sampling rate")
         return float(1000.0 / steps[0])
 
     def smooth(self, window_len: float) -> ElectrodeRecording:
@@ -162,3 +155,12 @@ class ElectrodeRecording:
             f"<ElectrodeRecording | {n_trials} trials, {n_contacts} contacts, {n_times} samples (µV); "
             f"conductivity {self.conductivity:g} S/m, method {self.method}>"
         )
+
+
+def _trial_index(trials: Any) -> slice | NDArray[np.int64]:
+    if isinstance(trials, slice):
+        return trials
+    index = np.asarray(trials)
+    if index.ndim > 1 or index.dtype.kind not in "iu":
+        raise InvalidType("trials", trials, "must be an integer, a slice or a list of integers")
+    return np.atleast_1d(index)

@@ -10,10 +10,8 @@ import numpy as np
 
 __all__ = ["Header", "ProbeHeader", "Records", "TrialRecord"]
 
-_table = attrs.frozen(kw_only=True, eq=False)
 
-
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class ProbeHeader:
     """What the arrays of one probe are."""
 
@@ -24,7 +22,7 @@ class ProbeHeader:
     labels: Mapping[str, tuple[Any, ...]]  # column name -> one entry per row of the probe
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Header:
     """What the records are of; copied from the plan."""
 
@@ -42,7 +40,7 @@ class Header:
         return np.arange(0, self.n_steps + 1, every) * self.dt_ms
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class TrialRecord:
     """One trial."""
 
@@ -53,7 +51,7 @@ class TrialRecord:
     cpu_s: float
 
 
-@_table
+@attrs.frozen(kw_only=True, eq=False)
 class Records:
     """All trials of a run, in their order, and what the engine says of its work."""
 

@@ -10,7 +10,7 @@ import attrs
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import choice, converter, integer, mapping, number, quantity, sequence, text, within
+from hnnlib.base.schema import checked, choice, integer, mapping, number, quantity, sequence, text, within
 from hnnlib.mechanisms.catalogue import lookup
 from hnnlib.spec.profiles import Exponential, Linear, Profile, Sampled
 
@@ -77,10 +77,8 @@ class SectionSpec:
     cm: float = quantity(1.0, unit="µF/cm²", gt=0, doc="specific membrane capacitance")
     v0: float = quantity(-65.0, unit="mV", doc="membrane potential at the start")
     nseg: int | None = integer(None, ge=1, optional=True, doc="number of segments; None: by `segment_count`")
-    direction: tuple[float, float, float] = attrs.field(
-        default=(0.0, 0.0, 1.0),
-        converter=converter(_direction),
-        metadata={"doc": "unit vector from the 0 end to the 1 end; +z points to the pia"},
+    direction: tuple[float, float, float] = checked(
+        _direction, (0.0, 0.0, 1.0), doc="unit vector from the 0 end to the 1 end; +z points to the pia"
     )
     parent: str | None = text(None, optional=True, doc="section that the 0 end sits on; None for the root")
     parent_end: int = choice((0, 1), 1, doc="which end of the parent")

@@ -9,11 +9,11 @@ import attrs
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import choice, converter, flag, mapping, nested, quantity, sequence, text, within
+from hnnlib.base.schema import checked, choice, flag, mapping, nested, quantity, sequence, text, within
 from hnnlib.spec.cells import CellSpec, point3
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, Drive, DriveSpec, EvokedDrive, PoissonDrive, SpikeTrainDrive
-from hnnlib.spec.layout import AtPoints, Grid, OnGrid, Place
+from hnnlib.spec.layout import AtPoints, Grid, OnGrid, Place, cell_count, grid_origin
 
 __all__ = ["Electrodes", "NetworkSpec", "Population", "TonicBias"]
 
@@ -85,10 +85,10 @@ class NetworkSpec:
 
     populations: Mapping[str, Population] = mapping(of=Population, doc="name -> population")
     grid: Grid = nested(Grid, Grid(), doc="the grid that populations share")
-    origin: tuple[float, float, float] | None = attrs.field(
-        default=None,
-        converter=converter(lambda value, path: None if value is None else point3(value, path)),
-        metadata={"unit": "µm", "doc": "where drive cells sit; None: the grid point next to the centre"},
+    origin: tuple[float, float, float] | None = checked(
+        lambda value, path: None if value is None else point3(value, path),
+        None,
+        doc="where drive cells sit; None: the grid point next to the centre",
     )
     connections: tuple[ConnectionSpec, ...] = sequence((), of=ConnectionSpec, doc="connections between cells")
     drives: Mapping[str, DriveSpec] = mapping(
@@ -119,6 +119,19 @@ class NetworkSpec:
                     if bias.section not in sections:
                         raise UnknownName(f"[{target!r}].section", bias.section, "section", sections)
         self._check_baseline()
+
+    def gid_counts(self) -> dict[str, int]:
+        """Return the number of gids of each population, then of each drive."""
+        counts = {name: cell_count(p.place, self.grid) for name, p in self.populations.items()}
+        for name, drive in self.drives.items():
+            own = sum(counts[t] for t in drive.weights)
+            counts[name] = own if drive.cell_specific else int(drive.n_drive_cells)
+        return counts
+
+    @property
+    def drive_origin(self) -> tuple[float, float, float]:
+        """Where drive cells sit (µm)."""
+        return self.origin if self.origin is not None else grid_origin(self.grid)
 
     def _population(self, name: str, path: str) -> Population:
         if name not in self.populations:

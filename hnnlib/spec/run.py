@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import converter, integer, nested, quantity
+from hnnlib.base.schema import checked, integer, nested, quantity
 
 __all__ = ["Record", "RunSpec"]
 
@@ -25,7 +25,7 @@ def _sections(value: Any, path: str) -> bool | str | tuple[str, ...]:
 
 
 def _where(default: Any, doc: str) -> Any:
-    return attrs.field(default=default, converter=converter(_sections), metadata={"doc": doc})
+    return checked(_sections, default, doc=doc)
 
 
 @attrs.frozen(kw_only=True)

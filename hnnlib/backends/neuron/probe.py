@@ -85,9 +85,9 @@ class ProbeRecorder:
         SimulationError
             If the run ended before all samples were taken.
         """
-        written = int(self._probe.n_written)
-        if written != self._n_samples:
-            raise SimulationError(f"the run ended after {written} of {self._n_samples} samples")
+        taken = int(self._probe.n_taken)
+        if taken != self._n_samples:
+            raise SimulationError(f"the run ended after {taken} of {self._n_samples} samples")
         data: NDArray[np.float64] = self._out.as_numpy()
         return data.reshape(self._n_samples, self._n_rows).copy()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from immutabledict import immutabledict
+
 from hnnlib.spec.cells import CellSpec, SectionSpec, SynapseSpec
 from hnnlib.spec.profiles import Profile
 
@@ -13,19 +15,23 @@ __all__ = ["DIAGONAL", "RECEPTORS", "pyramidal_cell", "synapse"]
 DIAGONAL = 1 / math.sqrt(2)
 
 # name: reversal (mV), rise and decay (ms); Jones et al. 2009, J Neurophysiol 102:3554, table of synaptic constants
-RECEPTORS: Mapping[str, tuple[float, float, float]] = {
-    "ampa": (0.0, 0.5, 5.0),
-    "nmda": (0.0, 1.0, 20.0),
-    "gabaa": (-80.0, 0.5, 5.0),
-    "gabab": (-80.0, 1.0, 20.0),
-}
+RECEPTORS: Mapping[str, tuple[float, float, float]] = immutabledict(
+    {
+        "ampa": (0.0, 0.5, 5.0),
+        "nmda": (0.0, 1.0, 20.0),
+        "gabaa": (-80.0, 0.5, 5.0),
+        "gabab": (-80.0, 1.0, 20.0),
+    }
+)
 
-_DIRECTIONS: Mapping[str, tuple[float, float, float]] = {
-    "apical_oblique": (-1.0, 0.0, 0.0),
-    "basal_1": (0.0, 0.0, -1.0),
-    "basal_2": (-DIAGONAL, 0.0, -DIAGONAL),
-    "basal_3": (DIAGONAL, 0.0, -DIAGONAL),
-}
+_DIRECTIONS: Mapping[str, tuple[float, float, float]] = immutabledict(
+    {
+        "apical_oblique": (-1.0, 0.0, 0.0),
+        "basal_1": (0.0, 0.0, -1.0),
+        "basal_2": (-DIAGONAL, 0.0, -DIAGONAL),
+        "basal_3": (DIAGONAL, 0.0, -DIAGONAL),
+    }
+)
 
 
 def synapse(e: float, tau1: float, tau2: float) -> SynapseSpec:

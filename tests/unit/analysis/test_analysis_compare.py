@@ -85,7 +85,7 @@ def test_errors(changes, message):
 
 
 def test_constant_trace_has_no_correlation():
-    with pytest.raises(InvalidValue, match="other_data: 3.0 is the same at all times"):
+    with pytest.raises(InvalidValue, match=r"other_data: 3.0 is the same at all times"):
         correlation(TIMES, TRACE, TIMES, np.full(TIMES.size, 3.0))
 
 

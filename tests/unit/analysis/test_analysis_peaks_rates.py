@@ -73,7 +73,7 @@ def test_rates_of_two_windows_add_up(spikes, middle):
 
 
 def test_rates_errors():
-    with pytest.raises(InvalidValue, match="tstop: 5.0 must be > tstart, 5 ms"):
+    with pytest.raises(InvalidValue, match=r"tstop: 5.0 must be > tstart, 5 ms"):
         cell_rates([[1.0]], [[1]], [1], 5.0, 5.0)
     with pytest.raises(InvalidValue, match=r"len\(spike_gids\)"):
         cell_rates([[1.0]], [], [1], 0.0, 5.0)

@@ -1,0 +1,1 @@
+"""The familiar face: an editor over one frozen spec."""

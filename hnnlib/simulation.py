@@ -1,0 +1,288 @@
+"""Run a network: compile, check, launch, collect."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import attrs
+import numpy as np
+
+import hnnlib
+from hnnlib.backends.launch.active import active_backend
+from hnnlib.backends.protocol import Engine, Launcher, Progress
+from hnnlib.backends.registry import make_engine, make_launcher
+from hnnlib.base.atomic import check_writable
+from hnnlib.base.errors import InvalidType, UnsupportedPlan
+from hnnlib.base.log import logger
+from hnnlib.base.progress import progress_bar
+from hnnlib.base.schema import digest, to_plain
+from hnnlib.compile.build import compile_plan
+from hnnlib.plan.tables import Biases, Events, Plan
+from hnnlib.results.collect import ElectrodeGeometry, collect
+from hnnlib.results.dipole import Dipole
+from hnnlib.results.result import Result
+from hnnlib.spec.network import NetworkSpec
+from hnnlib.spec.run import Record, RunSpec
+
+__all__ = ["simulate", "simulate_dipole"]
+
+
+def simulate(
+    net: Any,
+    *,
+    tstop: float,
+    dt: float = 0.025,
+    n_trials: int = 1,
+    seed: int = 0,
+    record: Record | Mapping[str, Any] | None = None,
+    engine: str | Engine | None = None,
+    launcher: str | Launcher | None = None,
+    baseline: str | bool | None = True,
+    out: Any = None,
+    overwrite: bool = True,
+    progress: bool | Progress = False,
+) -> Result:
+    """Simulate a network.
+
+    Parameters
+    ----------
+    net : Network or NetworkSpec
+        What to simulate; it is not changed.
+    tstop : float
+        Duration (ms).
+    dt : float
+        Time step (ms).
+    n_trials : int
+        Number of trials.
+    seed : int
+        Seed of all streams that have no seed of their own.
+    record : Record or dict, optional
+        What to keep beside spikes and dipoles, e.g. ``Record(vsec='soma')``.
+    engine : str or Engine, optional
+        What computes: ``'neuron'``.
+    launcher : str or Launcher, optional
+        What spreads the trials: ``'serial'``, ``'joblib'`` (all cores), or a launcher object. Without engine and
+        launcher, those of the enclosing ``with JoblibBackend(...):`` block are used, else NEURON in this process.
+    baseline : str, None or True
+        What is taken off the dipole: ``'hnn'``, ``'settle'``, None; True: as the network says.
+    out : path, optional
+        HDF5 file to write the result to; checked before the run, written at its end.
+    overwrite : bool
+        Whether ``out`` may be replaced.
+    progress : bool or callable
+        True for a progress bar, or a function called as ``progress(trial, t_ms)``.
+
+    Returns
+    -------
+    result : Result
+        Dipoles, spikes, recordings, potentials, provenance.
+
+    Raises
+    ------
+    InvalidValue
+        If the network or an argument is not allowed; names path, value and what is.
+    UnsupportedPlan
+        If the engine can't run this network; lists every obstacle.
+    TrialFailed
+        If a trial can't be run to its end.
+    OutputError
+        If ``out`` can't be written.
+    """
+    network = _spec_of(net)
+    if baseline is not True:
+        network = attrs.evolve(network, baseline=baseline or None)
+    run = RunSpec(tstop=tstop, dt=dt, n_trials=n_trials, seed=seed, record=_record_of(record))
+    if out is not None:
+        check_writable(out, overwrite)
+    engine, launcher = _choose(engine, launcher)
+    begin = time.perf_counter()
+    plan = compile_plan(network, run)
+    obstacles = engine.obstacles(plan)
+    if obstacles:
+        raise UnsupportedPlan(engine.name, obstacles)
+    plan_s = time.perf_counter() - begin
+    context: Any = progress_bar(run.n_trials, run.tstop) if progress is True else nullcontext(progress or None)
+    with context as report:
+        records = launcher.run(engine, plan, report)
+        settled = engine.run(_undriven(plan), [0]) if network.baseline == "settle" else None
+    wall_s = time.perf_counter() - begin
+    provenance = _provenance(network, run, plan, engine, launcher)
+    provenance["timings"] = {
+        "plan": plan_s,
+        "build": records.stats.get("build_cpu_s", 0.0),
+        "trials": sum(t.cpu_s for t in records.trials),
+        "all, by the clock": wall_s,
+    }
+    result = collect(
+        records,
+        baseline=network.baseline,
+        settled=settled,
+        electrodes={
+            name: ElectrodeGeometry(
+                positions=e.positions, conductivity=e.conductivity, method=e.method, min_distance=e.min_distance
+            )
+            for name, e in network.electrodes.items()
+        },
+        provenance=provenance,
+    )
+    if out is not None:
+        result.write(out, overwrite=overwrite)
+    return result
+
+
+def simulate_dipole(
+    net: Any,
+    tstop: float | None = None,
+    dt: float = 0.025,
+    n_trials: int | None = None,
+    record_vsec: str | bool = False,
+    record_isec: str | bool = False,
+    record_ca: str | bool = False,
+    postproc: bool = False,
+    verbose: bool = True,
+    *,
+    engine: str | Engine | None = None,
+    launcher: str | Launcher | None = None,
+    seed: int = 0,
+) -> list[Dipole]:
+    """Simulate a network and return its dipoles.
+
+    Parameters
+    ----------
+    net : Network
+        What to simulate. Spikes, recordings and potentials of the run hang on it afterwards (``net.cell_response``,
+        ``net.rec_arrays``).
+    tstop : float
+        Duration (ms). Leaving it out is deprecated: the parameter file's ``tstop`` is used.
+    dt : float
+        Time step (ms).
+    n_trials : int, optional
+        Number of trials; left out: the parameter file's ``N_trials``, else 1.
+    record_vsec, record_isec, record_ca : 'all', 'soma' or False
+        Record membrane potentials, synaptic currents, calcium.
+    postproc : bool
+        Deprecated: smooth and scale by the parameter file's ``dipole_smooth_win`` and ``dipole_scalefctr``.
+    verbose : bool
+        Show a progress bar.
+    engine, launcher, seed
+        As in `simulate`.
+
+    Returns
+    -------
+    dipoles : list of Dipole
+        One per trial (nAm).
+
+    Raises
+    ------
+    InvalidValue, UnsupportedPlan, TrialFailed
+        As in `simulate`.
+    """
+    network = _spec_of(net)
+    params = getattr(net, "_params", {})
+    if tstop is None:
+        if "tstop" not in params:
+            raise InvalidType("tstop", tstop, "must be a duration in ms")
+        tstop = params["tstop"]
+        _deprecated(f"simulate_dipole without tstop; pass tstop={tstop} (the parameter file's value is used)")
+    if n_trials is None:
+        n_trials = params.get("N_trials", 1)
+    if not network.connections and not network.drives:
+        warnings.warn("no connections: the cells of this network don't act on each other", UserWarning, stacklevel=2)
+    if not network.drives and not network.biases:
+        warnings.warn("no drives or biases: nothing acts on this network", UserWarning, stacklevel=2)
+    result = simulate(
+        net,
+        tstop=tstop,
+        dt=dt,
+        n_trials=n_trials,
+        seed=seed,
+        record=Record(vsec=record_vsec, isec=record_isec, ca=record_ca),
+        engine=engine,
+        launcher=launcher,
+        progress=verbose,
+    )
+    if hasattr(net, "_result"):
+        net._result = result
+    dipoles = list(result.dipoles)
+    if postproc:
+        _deprecated("postproc=True; use dipole.smooth(window_len) and dipole.scale(factor)")
+        for dipole in dipoles:
+            if params.get("dipole_smooth_win", 0) > 0:
+                dipole.smooth(params["dipole_smooth_win"])
+            if params.get("dipole_scalefctr", 0) > 0:
+                dipole.scale(params["dipole_scalefctr"])
+    return dipoles
+
+
+def _deprecated(what: str) -> None:
+    warnings.warn(f"deprecated: {what}", DeprecationWarning, stacklevel=3)
+
+
+def _spec_of(net: Any) -> NetworkSpec:
+    network = getattr(net, "spec", net)
+    if not isinstance(network, NetworkSpec):
+        raise InvalidType("net", net, "must be a Network or a NetworkSpec")
+    return network
+
+
+def _record_of(record: Record | Mapping[str, Any] | None) -> Record:
+    if record is None:
+        return Record()
+    if isinstance(record, Mapping):
+        return Record(**record)
+    if not isinstance(record, Record):
+        raise InvalidType("record", record, "must be a Record, e.g. Record(vsec='soma')")
+    return record
+
+
+def _choose(engine: str | Engine | None, launcher: str | Launcher | None) -> tuple[Engine, Launcher]:
+    backend = active_backend()
+    if engine is None:
+        engine = "neuron" if backend is None else backend.engine
+    if launcher is None:
+        launcher = "serial" if backend is None else backend.launcher
+    made_engine = make_engine(engine) if isinstance(engine, str) else engine
+    made_launcher = make_launcher(launcher) if isinstance(launcher, str) else launcher
+    return made_engine, made_launcher
+
+
+def _undriven(plan: Plan) -> Plan:
+    """Return one trial of the same network in which no drive cell fires and no bias flows."""
+    silent = Events(time_ms=np.zeros(0), offset=np.zeros(len(plan.drive_cells) + 1, np.int64))
+    none = Biases(
+        gid=np.zeros(0, np.int32),
+        section=np.zeros(0, np.int32),
+        amplitude_nA=np.zeros(0),
+        delay_ms=np.zeros(0),
+        duration_ms=np.zeros(0),
+    )
+    return attrs.evolve(plan, run=attrs.evolve(plan.run, n_trials=1), events=(silent,), biases=none)
+
+
+def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine, launcher: Launcher) -> dict[str, Any]:
+    live = plan.live_edges()
+    dropped = {
+        "weight 0": int((plan.edges.weight_uS == 0).sum()),
+        "delay beyond the run": int((~live & (plan.edges.weight_uS != 0)).sum()),
+    }
+    logger.info("%d of %d connections can act within %g ms", live.sum(), len(plan.edges), run.tstop)
+    return {
+        "hnnlib": hnnlib.__version__,
+        "python": platform.python_version(),
+        "platform": f"{sys.platform} {platform.machine()}",
+        "numpy": np.__version__,
+        "engine": engine.name,
+        "launcher": launcher.name,
+        "seed": run.seed,
+        "network": to_plain(network),
+        "run": to_plain(run),
+        "digest": digest(network),
+        "connections": len(plan.edges),
+        "connections left out": dropped,
+    }
