@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-import hnnlib
+from hnnlib import __version__
 from hnnlib.backends.launch.active import active_backend
 from hnnlib.backends.protocol import Engine, Launcher, Progress
 from hnnlib.backends.registry import make_engine, make_launcher
@@ -273,7 +273,7 @@ def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine, 
     }
     logger.info("%d of %d connections can act within %g ms", live.sum(), len(plan.edges), run.tstop)
     return {
-        "hnnlib": hnnlib.__version__,
+        "hnnlib": __version__,
         "python": platform.python_version(),
         "platform": f"{sys.platform} {platform.machine()}",
         "numpy": np.__version__,

@@ -44,3 +44,54 @@ def reference(shared_dir: Path):
         return arrays, meta
 
     return read
+
+
+@pytest.fixture(scope="session")
+def default_params():
+    """The default parameters, as shipped."""
+    from hnnlib.base.resources import param_file
+    from hnnlib.params.read import read_params
+
+    return read_params(param_file("default"))
+
+
+@pytest.fixture(scope="session")
+def small_column(default_params):
+    """The default column on a 3 by 3 mesh, with its three evoked drives: every kind of spec but a few is in it."""
+    from hnnlib.models.columns import neymotin_2020
+    from hnnlib.params.flat import add_drives
+
+    return add_drives(neymotin_2020(default_params, (3, 3)), default_params)
+
+
+@pytest.fixture(scope="session")
+def tiny_cell():
+    """A cell of two sections: a soma and a passive dendrite of three segments; for what needs no published numbers."""
+    from hnnlib.spec.cells import CellSpec, SectionSpec, SynapseSpec
+
+    membrane = {"pas": {"g": 1e-4, "e": -65.0}}
+    return CellSpec(
+        sections={
+            "soma": SectionSpec(L=20.0, diam=20.0, mechanisms=membrane, receptors=("ampa",)),
+            "dend": SectionSpec(L=150.0, diam=2.0, parent="soma", mechanisms=membrane, receptors=("ampa", "gabaa")),
+        },
+        synapses={
+            "ampa": SynapseSpec(parameters={"e": 0.0, "tau1": 0.5, "tau2": 5.0}),
+            "gabaa": SynapseSpec(parameters={"e": -80.0, "tau1": 0.5, "tau2": 5.0}),
+        },
+        locations={"both": ("soma", "dend"), "distal": ("dend",)},
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_network(tiny_cell):
+    """Two populations of the tiny cell, four and three of them, side by side."""
+    from hnnlib.spec.layout import AtPoints
+    from hnnlib.spec.network import NetworkSpec, Population
+
+    return NetworkSpec(
+        populations={
+            "left": Population(cell=tiny_cell, place=AtPoints(points=[(float(i), 0.0, 0.0) for i in range(4)])),
+            "right": Population(cell=tiny_cell, place=AtPoints(points=[(float(i), 2.0, 9.0) for i in range(3)])),
+        }
+    )

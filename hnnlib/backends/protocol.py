@@ -120,8 +120,8 @@ def check_finite(plan: Plan, trial: int, samples: Mapping[str, np.ndarray]) -> N
             where = ", ".join(f"{name} {column[row]}" for name, column in probe.labels.items())
             t = step * probe.every * plan.run.dt_ms
             raise SimulationError(
-                f"the simulation diverged in trial {trial}: {probe.name} ({where}) is no finite number from t = {t:g} ms "
-                f"on; a smaller dt than {plan.run.dt_ms:g} ms may help"
+                f"the simulation diverged in trial {trial}: {probe.name} ({where}) is no finite number from "
+                f"t = {t:g} ms on; a smaller dt than {plan.run.dt_ms:g} ms may help"
             )
 
 

@@ -19,9 +19,8 @@ class ProgressBar:
     def __call__(self, trial: int, t_ms: float) -> None:
         """Note that a trial has reached ``t_ms``."""
         self._done[trial] = min(t_ms, self._tstop)
-        self._bar.set_description_str(f"Trial {trial + 1} of {self._n_trials}")
-        self._bar.n = round(sum(self._done.values()), 3)
-        self._bar.refresh()
+        self._bar.set_description_str(f"Trial {trial + 1} of {self._n_trials}", refresh=False)
+        self._bar.update(sum(self._done.values()) - self._bar.n)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Frozen specs: fields with unit and bounds, plain data in and out, paths into them.
 
-A *spec* is a frozen, keyword-only attrs class (``@attrs.frozen(kw_only=True)``). Its fields are declared once, by `quantity`, `integer`, `text`, `mapping`
-and their like; the declaration carries unit, bounds and meaning, and every way in which a value can come about
-(constructor, `put_at`, file) runs the same checks.
+A *spec* is a frozen, keyword-only attrs class (``@attrs.frozen(kw_only=True)``). Its fields are declared once, by
+`quantity`, `integer`, `text`, `mapping` and their like; the declaration carries unit, bounds and meaning, and every way
+in which a value can come about (constructor, `put_at`, file) runs the same checks.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 import numbers
@@ -27,6 +28,7 @@ __all__ = [
     "checked",
     "choice",
     "digest",
+    "documented",
     "flag",
     "from_plain",
     "get_at",
@@ -44,6 +46,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+_OPERATORS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+
 # ------------------------------------------------------------------------------------------------- declaring fields
 
 
@@ -53,7 +57,8 @@ def _converter(check: Callable[[Any, str], Any]) -> Any:
 
 def _bounds_phrase(unit: str, gt: float | None, ge: float | None, lt: float | None, le: float | None) -> str:
     u = f" {unit}" if unit else ""
-    parts = [f"{op} {b:g}{u}" for op, b in ((">", gt), (">=", ge), ("<", lt), ("<=", le)) if b is not None]
+    bounds = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+    parts = [f"{op} {bounds[b]:g}{u}" for b, op in _OPERATORS if bounds[b] is not None]
     return "must be " + " and ".join(parts)
 
 
@@ -188,7 +193,7 @@ def flag(default: Any = attrs.NOTHING, *, doc: str = "") -> Any:
 
 
 def mapping(default: Any = attrs.NOTHING, *, of: Any = None, doc: str = "") -> Any:
-    """Declare a mapping from names; ``of`` checks each value (a spec class or a callable ``(value, path) -> value``)."""
+    """Declare a mapping from names; ``of`` checks each value: a spec class, or ``of(value, path) -> value``."""
     check_item = _item_check(of)
 
     def check(value: Any, path: str) -> Any:
@@ -260,6 +265,37 @@ def _with_prefix(error: InvalidValue, prefix: str) -> InvalidValue:
         renamed.path = joined
         return renamed
     return kind(joined, error.value, error.allowed, error.suggestion)
+
+
+def documented(cls: type[T]) -> type[T]:
+    """Write the fields of a spec class into its docstring: name, type, default, meaning, unit, bounds.
+
+    Parameters
+    ----------
+    cls : type
+        An attrs class whose fields were declared with the functions above.
+
+    Returns
+    -------
+    cls : type
+        The same class.
+    """
+    lines = ["", "", "Parameters", "----------"]
+    for field in attrs.fields(cls):  # type: ignore[arg-type]
+        meta = field.metadata
+        given = "" if field.default is attrs.NOTHING else ", optional"
+        lines.append(f"{field.name} : {str(field.type).replace('typing.', '')}{given}")
+        notes = [meta.get("unit", "")]
+        notes += [f"{op} {meta[b]:g}" for b, op in _OPERATORS if meta.get(b) is not None]
+        if meta.get("choices"):
+            notes.append("one of " + ", ".join(map(repr, meta["choices"])))
+        if given and isinstance(field.default, bool | int | float | str | None):
+            notes.append(f"default {field.default!r}")
+        doc = meta.get("doc", "")
+        detail = ", ".join(n for n in notes if n)
+        lines.append(f"    {doc[:1].upper()}{doc[1:]}{f' ({detail})' if detail else ''}.")
+    cls.__doc__ = inspect.cleandoc(cls.__doc__ or "") + "\n".join(lines)
+    return cls
 
 
 # ------------------------------------------------------------------------------------------------- plain data

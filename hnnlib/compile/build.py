@@ -66,8 +66,8 @@ def _biases(network: NetworkSpec, cells: Cells, templates: tuple[Template, ...],
                 section = templates[number].sections.names.index(bias.section)
                 end = tstop if bias.tstop is None else bias.tstop
                 duration = max(0.0, end - bias.t0)
-                for gid in np.flatnonzero(cells.population == number):
-                    rows.append((gid, section, bias.amplitude, bias.t0, duration))
+                gids = np.flatnonzero(cells.population == number)
+                rows += [(gid, section, bias.amplitude, bias.t0, duration) for gid in gids]
     table = np.array(rows, float).reshape(-1, 5)
     return Biases(
         gid=table[:, 0].astype(np.int32),

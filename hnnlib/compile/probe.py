@@ -29,10 +29,10 @@ def dipole_weights(template: Template, axis: str) -> np.ndarray:
 
     Notes
     -----
-    The dipole is the axial current between neighbouring nodes times the length between them times the cosine of the angle
-    between the section and the axis, summed over the cell (Jones et al. 2009, J Neurophysiol 102:3554; as in HNN-core
-    0.6.1). At a branch point no membrane takes up current, so its voltage is the mean of the voltages around it, weighted
-    by their axial conductance; it is eliminated here, which leaves a fixed row on segment voltages.
+    The dipole is the axial current between neighbouring nodes times the length between them times the cosine of the
+    angle between the section and the axis, summed over the cell (Jones et al. 2009, J Neurophysiol 102:3554; as in
+    HNN-core 0.6.1). At a branch point no membrane takes up current, so its voltage is the mean of the voltages around
+    it, weighted by their axial conductance; it is eliminated here, which leaves a fixed row on segment voltages.
     """
     s = template.sections
     n_sections, n_segments = len(s.names), template.n_segments
@@ -60,7 +60,7 @@ def dipole_weights(template: Template, axis: str) -> np.ndarray:
 
 
 def _junctions(s: Sections) -> np.ndarray:
-    """Number the ends of sections so that ends which touch share a number."""
+    """Give the ends of sections numbers, the same to ends which touch."""
     junction = np.full((len(s.names), 2), -1, np.int64)
     count = 0
     for i in range(len(s.names)):
@@ -104,8 +104,9 @@ def transfer_resistance(
 
     Notes
     -----
-    Point sources ``1000 / (4 π σ r)`` and line sources (Holt & Koch 1999, J Comput Neurosci 6:169; Parasuram et al. 2016,
-    Front Comput Neurosci 10:65), as in HNN-core 0.6.1: an inner line reaches from one neighbouring centre to the other.
+    Point sources ``1000 / (4 π σ r)`` and line sources (Holt & Koch 1999, J Comput Neurosci 6:169; Parasuram et al.
+    2016, Front Comput Neurosci 10:65), as in HNN-core 0.6.1: an inner line reaches from one neighbouring centre to the
+    other.
     """
     contacts = np.array(electrodes.positions, float)
     if electrodes.method is None:

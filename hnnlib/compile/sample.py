@@ -73,8 +73,8 @@ def drive_events(
 
     Notes
     -----
-    Distributions as in HNN-core 0.6.1; times outside (0, tstop] are dropped, except for spike trains, which are taken as
-    given.
+    Distributions as in HNN-core 0.6.1; times outside (0, tstop] are dropped, except for spike trains, which are taken
+    as given.
     """
     if isinstance(drive, SpikeTrainDrive):
         return [np.array(train, float) for train in drive.trains]

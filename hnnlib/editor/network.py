@@ -188,7 +188,18 @@ class Network:
         return found
 
     def drive_events(self, name: str) -> list[list[Any]]:
-        """Return a drive's events in the last run: one list per trial, of event times (ms) per drive cell."""
+        """Return a drive's events in the last run.
+
+        Parameters
+        ----------
+        name : str
+            Name of the drive.
+
+        Returns
+        -------
+        events : list of list of array
+            Event times (ms) by trial and drive cell; empty before a run.
+        """
         if self._result is None or name not in self._spec.drives:
             return []
         response, gids = self._result.cell_response, self.gid_ranges[name]
@@ -198,11 +209,23 @@ class Network:
         ]
 
     def gid_to_type(self, gid: int) -> str | None:
-        """Return the cell type or drive that a gid belongs to, or None."""
+        """Return the cell type or drive that a gid belongs to, or None.
+
+        Parameters
+        ----------
+        gid : int
+            The gid.
+        """
         return next((name for name, gids in self.gid_ranges.items() if gid in gids), None)
 
     def filter_cell_types(self, **metadata: Any) -> list[str]:
-        """Return the cell types whose metadata have all these values, e.g. ``layer='5', electro_type='excitatory'``."""
+        """Return the cell types whose metadata have all the given values.
+
+        Parameters
+        ----------
+        **metadata
+            E.g. ``layer='5', electro_type='excitatory'``.
+        """
         return [
             name
             for name, entry in self.cell_types.items()
@@ -245,9 +268,9 @@ class Network:
             Height of depth 1 above depth 0 (µm).
         """
         changes = {"inplane_distance": inplane_distance, "layer_separation": layer_separation}
-        for field, value in changes.items():
-            if value is not None:
-                self.put(f"grid.{field}", value)
+        for field, distance in changes.items():
+            if distance is not None:
+                self.put(f"grid.{field}", distance)
 
     def add_cell_type(self, name: str, cell: CellSpec, place: Place | Sequence[Any], **metadata: Any) -> None:
         """Add a population of cells, after those that exist.
@@ -660,7 +683,19 @@ class Network:
         return class_gains(self._spec)
 
     def plot_cells(self, ax: Any = None, show: bool = True) -> Figure:
-        """Plot cell positions in 3-D; see `hnnlib.viz.plot_cells`."""
+        """Plot cell positions in 3-D.
+
+        Parameters
+        ----------
+        ax : matplotlib 3-D axes, optional
+            Where to draw; a new figure when left out.
+        show : bool
+            Whether to show the figure.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+        """
         from hnnlib.viz import plot_cells
 
         return plot_cells(self, ax=ax, show=show)

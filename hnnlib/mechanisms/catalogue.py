@@ -6,10 +6,10 @@ import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import attrs
+from immutabledict import immutabledict
 
 from hnnlib.base.errors import FileFormatError, UnknownName
 from hnnlib.base.resources import mod_dir
@@ -85,7 +85,7 @@ def catalogue() -> Mapping[str, Mechanism]:
     own = (read_mechanism(file) for file in sorted(mod_dir().glob("*.mod")))
     # The probe is an instrument of the NEURON engine, no part of any model.
     mechanisms = {m.name: m for m in (*_builtin(), *own) if m.name != "LinearProbe"}
-    return MappingProxyType(mechanisms)
+    return immutabledict(mechanisms)
 
 
 def lookup(name: str, path: str = "mechanism") -> Mechanism:
@@ -151,23 +151,21 @@ def read_mechanism(file: Path) -> Mechanism:
     return Mechanism(
         name=naming[2],
         kind=kinds[naming[1]],
-        parameters=MappingProxyType({name: p for name, p in declared.items() if name in ranged}),
+        parameters=immutabledict({name: p for name, p in declared.items() if name in ranged}),
         reads=_ion_variables(ions, "READ"),
         writes=_ion_variables(ions, "WRITE"),
     )
 
 
 def _builtin() -> tuple[Mechanism, ...]:
-    # Compiled into NEURON: their files are not in every installation. Defaults as in its passive.mod, expsyn.mod, exp2syn.mod.
+    # Compiled into NEURON, so there is no file to read; defaults as in its passive.mod, expsyn.mod and exp2syn.mod.
     reversal = Parameter(0.0, "mV")
     parameters: dict[str, tuple[Kind, dict[str, Parameter]]] = {
         "pas": ("density", {"g": Parameter(0.001, "S/cm2"), "e": Parameter(-70.0, "mV")}),
         "ExpSyn": ("point", {"tau": Parameter(0.1, "ms"), "e": reversal}),
         "Exp2Syn": ("point", {"tau1": Parameter(0.1, "ms"), "tau2": Parameter(10.0, "ms"), "e": reversal}),
     }
-    return tuple(
-        Mechanism(name=name, kind=kind, parameters=MappingProxyType(p)) for name, (kind, p) in parameters.items()
-    )
+    return tuple(Mechanism(name=name, kind=kind, parameters=immutabledict(p)) for name, (kind, p) in parameters.items())
 
 
 def _strip(text: str) -> str:

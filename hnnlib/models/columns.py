@@ -1,6 +1,6 @@
 """Published networks as specs.
 
-`neymotin_2020`: Jones et al. 2009, J Neurophysiol 102:3554, as distributed with HNN (Neymotin et al. 2020, eLife 9:e51214).
+`neymotin_2020`: Jones et al. 2009, J Neurophysiol 102:3554, as shipped with HNN (Neymotin et al. 2020, eLife 9:e51214).
 `law_2021`: Law et al. 2022, Cereb Cortex 32:668 (beta events and tactile detection).
 `calcium`: Kohl et al. 2022, Brain Topogr 35:19.
 """

@@ -1,7 +1,7 @@
 """Flat parameters to spec: drives and tonic biases.
 
-Rules as in HNN-core 0.6.1: names, alphabetical order, seeds (file value plus the drive's first gid), fixed delays, and which
-drives exist at all.
+Rules as in HNN-core 0.6.1: names, alphabetical order, seeds (file value plus the drive's first gid), fixed delays, and
+which drives exist at all.
 """
 
 from __future__ import annotations

@@ -129,7 +129,13 @@ class Params(dict[str, Any]):
         return part
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several keys or patterns, or none if one of them can't be set."""
+        """Set several keys or patterns, or none if one of them can't be set.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As for `dict`.
+        """
         checked: dict[str, Any] = {}
         for name, item in dict(*args, **kwargs).items():
             checked.update(self._checked(name, item))
@@ -140,7 +146,15 @@ class Params(dict[str, Any]):
         return self
 
     def setdefault(self, name: str, default: Any = None) -> Any:
-        """Return the value of a key, after setting it to ``default`` if it is missing."""
+        """Return the value of a key, after setting it to ``default`` if it is missing.
+
+        Parameters
+        ----------
+        name : str
+            The key.
+        default : object
+            Its value if it is missing.
+        """
         if name not in self:
             self[name] = default
         return self[name]

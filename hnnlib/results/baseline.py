@@ -28,8 +28,8 @@ def hnn_baseline(times: np.ndarray, layer: str, n_cells: int) -> np.ndarray:
 
     Notes
     -----
-    Constants fitted to the undriven column and used for all published HNN results (as in HNN-core 0.6.1). The rule steps by
-    2.05 fAm per cell at 37 ms, which shows in the published dipoles too.
+    Constants fitted to the undriven column and used for all published HNN results (as in HNN-core 0.6.1). The rule
+    steps by 2.05 fAm per cell at 37 ms, which shows in the published dipoles too.
     """
     if layer == "2":
         return np.full(len(times), 0.0443 * n_cells)

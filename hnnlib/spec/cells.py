@@ -10,7 +10,7 @@ import attrs
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import checked, choice, integer, mapping, number, quantity, sequence, text, within
+from hnnlib.base.schema import checked, choice, documented, integer, mapping, number, quantity, sequence, text, within
 from hnnlib.mechanisms.catalogue import lookup
 from hnnlib.spec.profiles import Exponential, Linear, Profile, Sampled
 
@@ -63,6 +63,7 @@ def _direction(value: Any, path: str) -> tuple[float, float, float]:
     return point
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class SectionSpec:
     """An unbranched cylinder of membrane.
@@ -93,6 +94,7 @@ class SectionSpec:
         return self.nseg if self.nseg is not None else segment_count(self.L)
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class SynapseSpec:
     """A point process that events act on; the weight of an event is its peak conductance in µS for `Exp2Syn`."""
@@ -119,6 +121,7 @@ def _section_names(value: Any, path: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class CellSpec:
     """A cell type: sections in order of creation, receptors, named groups of sections."""
@@ -185,6 +188,13 @@ class CellSpec:
 
     def sections_at(self, location: str, path: str = "location") -> tuple[str, ...]:
         """Return the sections that a location stands for: a group of `locations`, or one section by its name.
+
+        Parameters
+        ----------
+        location : str
+            Name of a group or section.
+        path : str
+            Where the name stands, for the error.
 
         Raises
         ------

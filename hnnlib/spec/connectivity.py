@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from hnnlib.base.errors import InvalidType, InvalidValue
-from hnnlib.base.schema import flag, integer, quantity, sequence, text
+from hnnlib.base.schema import documented, flag, integer, quantity, sequence, text
 
 __all__ = ["ConnectionSpec"]
 
@@ -24,6 +24,7 @@ def _pair(value: Any, path: str) -> tuple[int, int]:
     return (_index(value[0], path), _index(value[1], path))
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class ConnectionSpec:
     """Every cell of one population to every cell of another, or to a part of it.

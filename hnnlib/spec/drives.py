@@ -10,7 +10,7 @@ import attrs
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import integer, mapping, number, quantity, sequence, text
+from hnnlib.base.schema import documented, integer, mapping, number, quantity, sequence, text
 
 __all__ = ["BurstyDrive", "Drive", "DriveSpec", "EvokedDrive", "PoissonDrive", "SpikeTrainDrive"]
 
@@ -21,6 +21,7 @@ def _weights(value: Any, path: str) -> Mapping[str, float]:
     return immutabledict({r: number(w, f"{path}[{r!r}]", unit="µS", ge=0) for r, w in value.items()})
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class Drive:
     """What all drives share. Every drive cell sits at the network's origin.
@@ -64,6 +65,7 @@ class Drive:
         return self.probability[population] if isinstance(self.probability, Mapping) else self.probability
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class EvokedDrive(Drive):
     """Each drive cell fires ``numspikes`` times, at times drawn from a normal distribution."""
@@ -74,6 +76,7 @@ class EvokedDrive(Drive):
     numspikes: int = integer(1, ge=1, doc="spikes of a drive cell in a trial")
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class PoissonDrive(Drive):
     """Each drive cell fires as a Poisson process."""
@@ -105,6 +108,7 @@ class PoissonDrive(Drive):
         return self.rate[population] if isinstance(self.rate, Mapping) and population else self.rate  # type: ignore[return-value]
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class BurstyDrive(Drive):
     """Bursts in a rhythm: burst centres every ``1000 / burst_rate`` ms, each jittered."""
@@ -143,6 +147,7 @@ def _train(value: Any, path: str) -> tuple[float, ...]:
     return times
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class SpikeTrainDrive(Drive):
     """Each drive cell replays a given list of spike times, the same in every trial."""

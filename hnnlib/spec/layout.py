@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from hnnlib.base.errors import InvalidType, InvalidValue
-from hnnlib.base.schema import checked, choice, quantity, sequence
+from hnnlib.base.schema import checked, choice, documented, quantity, sequence
 from hnnlib.spec.cells import point3
 
 __all__ = ["AtPoints", "Grid", "OnGrid", "Place", "cell_count", "grid_origin", "positions_of"]
@@ -26,6 +26,7 @@ def _mesh(value: Any, path: str) -> tuple[int, int]:
     return (int(value[0]), int(value[1]))
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class Grid:
     """The grid that populations share: ``n_x`` by ``n_y`` columns of cells."""
@@ -35,6 +36,7 @@ class Grid:
     layer_separation: float = quantity(1307.4, unit="µm", gt=0, doc="height of depth 1 above depth 0")
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class OnGrid:
     """Cells at grid points, all at one depth."""
@@ -44,6 +46,7 @@ class OnGrid:
     depth: float = quantity(0.0, doc="height as a fraction of the grid's layer separation")
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class AtPoints:
     """Cells at given positions."""

@@ -9,7 +9,7 @@ import attrs
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import checked, choice, flag, mapping, nested, quantity, sequence, text, within
+from hnnlib.base.schema import checked, choice, documented, flag, mapping, nested, quantity, sequence, text, within
 from hnnlib.spec.cells import CellSpec, point3
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, Drive, DriveSpec, EvokedDrive, PoissonDrive, SpikeTrainDrive
@@ -18,6 +18,7 @@ from hnnlib.spec.layout import AtPoints, Grid, OnGrid, Place, cell_count, grid_o
 __all__ = ["Electrodes", "NetworkSpec", "Population", "TonicBias"]
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class Population:
     """Cells of one type and where they are."""
@@ -40,6 +41,7 @@ class Population:
             raise InvalidValue("measure_dipole", True, "needs cell.dipole_axis, the section to measure along")
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class TonicBias:
     """A constant current into the middle of a section of every cell of a population."""
@@ -54,6 +56,7 @@ class TonicBias:
             raise InvalidValue("tstop", self.tstop, f"must be >= t0 ({self.t0:g} ms)")
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class Electrodes:
     """An array of point contacts in a homogeneous medium."""
@@ -79,6 +82,7 @@ def _biases(value: Any, path: str) -> Mapping[str, TonicBias]:
     return immutabledict(value)
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class NetworkSpec:
     """Populations, connections, drives, biases and electrodes. The order of populations and drives is that of gids."""

@@ -11,11 +11,12 @@ import attrs
 import numpy as np
 
 from hnnlib.base.errors import InvalidValue
-from hnnlib.base.schema import quantity, sequence
+from hnnlib.base.schema import documented, quantity, sequence
 
 __all__ = ["Exponential", "Linear", "Profile", "Sampled", "evaluate"]
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class Exponential:
     """``scale * (exp(rate * x) + offset)``."""
@@ -26,6 +27,7 @@ class Exponential:
     offset: float = quantity(0.0, doc="added to the exponential before scaling")
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class Linear:
     """From ``start`` at x = 0 to ``end`` at x = ``reach``, constant beyond."""
@@ -36,6 +38,7 @@ class Linear:
     reach: float = quantity(unit="µm", gt=0, doc="path distance where the value stops changing")
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class Sampled:
     """One value for each segment of the section, from its 0 end to its 1 end."""

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import checked, integer, nested, quantity
+from hnnlib.base.schema import checked, documented, integer, nested, quantity
 
 __all__ = ["Record", "RunSpec"]
 
@@ -28,6 +28,7 @@ def _where(default: Any, doc: str) -> Any:
     return checked(_sections, default, doc=doc)
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class Record:
     """What to keep beside spikes and dipoles. Traces are taken at section middles."""
@@ -38,6 +39,7 @@ class Record:
     every: int = integer(1, ge=1, doc="keep every n-th sample of traces and potentials; dipoles keep all")
 
 
+@documented
 @attrs.frozen(kw_only=True)
 class RunSpec:
     """Duration, step, trials, seed and recordings of a run."""

@@ -10,7 +10,9 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 
 # name -> reason. An entry that is no longer needed fails the test, so these lists only shrink by themselves.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "hnnlib.editor.network": "the one class that users know: most lines are its methods' signatures and docstrings"
+}
 LONG_FUNCTIONS: dict[str, str] = {}
 MUTABLE_NAMES: dict[str, str] = {}
 

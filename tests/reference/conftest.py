@@ -8,23 +8,15 @@ from typing import Any
 import attrs
 import pytest
 
-from hnnlib.base.resources import param_file
 from hnnlib.compile.build import compile_plan
 from hnnlib.models.columns import neymotin_2020
 from hnnlib.params.flat import add_drives
 from hnnlib.params.params import Params
-from hnnlib.params.read import read_params
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records, TrialRecord
 from hnnlib.results.result import Result
 from hnnlib.spec.network import NetworkSpec
 from hnnlib.spec.run import RunSpec
-
-
-@pytest.fixture(scope="session")
-def default_params() -> Params:
-    """The default parameters, as shipped."""
-    return read_params(param_file("default"))
 
 
 @pytest.fixture(scope="session")

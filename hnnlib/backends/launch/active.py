@@ -1,4 +1,4 @@
-"""Which engine and launcher run when none is named: set by ``with JoblibBackend(...):``, read in `hnnlib.simulate` only."""
+"""Which engine and launcher run when none is named: set by ``with JoblibBackend(...):``, read by `hnnlib.simulate`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class NeuronNetwork:
     """Sections, synapses and connections of a plan, as NEURON objects.
 
     Parts are made anew only when the plan's own part has changed: cells and local connections, drives, biases, probes.
-    What exists in NEURON follows from the plan alone, never from what was run before, so that results don't depend on it.
+    What exists in NEURON follows from the plan alone, never from what was run before, so that results don't either.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ class ProbeRecorder:
     """Record ``y = W x`` at every ``every``-th step.
 
     Dipole moment, extracellular potential and plain traces are all of this form. Values are those that NEURON's
-    ``Vector.record`` sees at the same time: voltages at the end of the step, currents as the step's evaluation left them.
+    ``Vector.record`` sees at that time: voltages at the end of the step, currents as the step's evaluation left them.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class ProbeRecorder:
         self._probe.set_matrix(h.Vector(rows), h.Vector(columns), h.Vector(entries), self._out, int(every))
 
     def start(self) -> None:
-        """Take the addresses, clear, and record sample 0; call after ``finitialize`` (and ``fcurrent``), every trial."""
+        """Clear, take the addresses and record sample 0; call it in every trial after ``finitialize``, ``fcurrent``."""
         self._out.fill(0)
         self._probe.start()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import os
 import re
 import sys
@@ -14,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from hnnlib.base.errors import MechanismBuildError
+from hnnlib.base.log import logger
+from hnnlib.base.resources import mod_dir
 from hnnlib.mechanisms.build import mechanism_library
+from hnnlib.mechanisms.catalogue import read_mechanism
 
 __all__ = ["Session", "session"]
 
-# NEURON can neither load mechanisms nor simulate from two threads at once. Made at import, since a lock made on first use
-# could itself be made twice.
+# NEURON can neither load mechanisms nor simulate from two threads at once. Made at import, since a lock made on first
+# use could itself be made twice.
 _LOCK = threading.RLock()
 
 
@@ -72,13 +74,13 @@ class Session:
             )
         foreign = _mapped_libraries() - {str(library)}
         if foreign:
-            taken = sorted(self._mechanisms() & _OURS)
+            taken = sorted(self._mechanisms() & {read_mechanism(file).name for file in mod_dir().glob("*.mod")})
             if taken:
                 raise MechanismBuildError(
-                    f"NEURON has loaded {', '.join(sorted(foreign))}, which also has {', '.join(taken)}; import hnnlib's "
-                    "engine in a process of its own, or outside a folder that holds compiled mechanisms"
+                    f"NEURON has loaded {', '.join(sorted(foreign))}, which also has {', '.join(taken)}; run hnnlib in a "
+                    "process of its own, started outside a folder that holds compiled mechanisms"
                 )
-            logging.getLogger("hnnlib").warning("NEURON has also loaded mechanisms from %s", ", ".join(sorted(foreign)))
+            logger.warning("NEURON has also loaded mechanisms from %s", ", ".join(sorted(foreign)))
         try:
             loaded = self.h.nrn_load_dll(str(library))
         except RuntimeError as error:
@@ -102,7 +104,6 @@ class Session:
         if self.pc.nthread() != 1:
             self.pc.nthread(1)
         self.h.dt = dt
-        # stdrun's copy of the step; finitialize from the GUI would set dt back from it
         self.h.celsius = celsius
 
     def _mechanisms(self) -> set[str]:
@@ -115,9 +116,6 @@ class Session:
                 types.selected(name)
                 names.add(name[0])
         return names
-
-
-_OURS = frozenset({"hh2", "km", "ca", "cat", "ar", "cad", "kca", "EventSource", "LinearProbe"})
 
 
 def session(extra: Sequence[Path] = ()) -> Session:

@@ -1,4 +1,4 @@
-"""Layer 2/3 pyramidal cell of Jones et al. 2009, J Neurophysiol 102:3554 (morphology reduced from Bush & Sejnowski 1993)."""
+"""Layer 2/3 pyramidal cell of Jones et al. 2009, J Neurophysiol 102:3554 (shape reduced as by Bush & Sejnowski)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Layer 5 pyramidal cells.
 
 `l5_pyramidal`: Jones et al. 2009, J Neurophysiol 102:3554 (morphology reduced from Bush & Sejnowski 1993).
-`l5_pyramidal_calcium`: Kohl et al. 2022, Brain Topogr 35:19, with sodium, potassium and calcium graded along the dendrite.
+`l5_pyramidal_calcium`: Kohl et al. 2022, Brain Topogr 35:19; sodium, potassium and calcium graded along the dendrite.
 """
 
 from __future__ import annotations
