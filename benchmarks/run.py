@@ -92,7 +92,7 @@ def main() -> None:
     _row("import hnnlib, over numpy's import", f"{times[2] * 1e3:.1f} ms", "median of 5, by the clock")
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        _python("import hnnlib; hnnlib.mechanism_library()", HNNLIB_CACHE_DIR=folder)
+        _python("import hnnlib; print(hnnlib.mechanism_library())", HNNLIB_CACHE_DIR=folder)
         _row(
             "compile the mechanisms (once per machine)",
             f"{time.perf_counter() - begin:.1f} s",

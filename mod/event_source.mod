@@ -3,7 +3,8 @@ Artificial cell that emits a spike at each of a list of times, which must be pos
 order. set_times(vector) copies the times; it may be called again between runs. The list starts anew at every
 initialisation.
 
-Each event schedules the next one, so that the event queue holds at most one event per source.
+Each event schedules the next one, so that the event queue holds at most one event per source. The translator writes
+net_send(x) as t + x: the brackets around x keep the sum from being taken as (t + time) - t, which would blur the times.
 ENDCOMMENT
 
 NEURON {
@@ -48,7 +49,7 @@ ENDVERBATIM
 INITIAL {
     position = 0
     if (n_events > 0) {
-        net_send(next_time() - t, 1)
+        net_send((next_time() - t), 1)
     }
 }
 
@@ -56,7 +57,7 @@ NET_RECEIVE (w) {
     if (flag == 1) {
         net_event(t)
         if (position < n_events) {
-            net_send(next_time() - t, 1)
+            net_send((next_time() - t), 1)
         }
     }
 }

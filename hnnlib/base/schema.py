@@ -486,6 +486,8 @@ def _put(node: Any, parts: list[str], value: Any, done: str) -> Any:
         return value
     part, rest = parts[0], parts[1:]
     here = f"{done}.{part}" if done else part
+    if isinstance(node, Mapping) and not rest and part not in node:
+        return immutabledict({**node, part: value})  # whether the name is allowed there, the specs around it check
     child = _child(node, part, done)
     new = _put(child, rest, value, here)
     try:

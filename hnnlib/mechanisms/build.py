@@ -24,7 +24,7 @@ from hnnlib.base.errors import InvalidValue, MechanismBuildError, OutputError
 from hnnlib.base.log import logger
 from hnnlib.base.resources import mod_dir
 
-__all__ = ["cache_dir", "mechanism_library"]
+__all__ = ["cache_dir", "compiled_library", "mechanism_library"]
 
 # Compiler flags after NEURON's own (-O2 -std=c++17). Measured on the default column, CPU s for 170 ms without events:
 # -O2 10.10, -O3 9.97, with -march=native 9.80, with -ffast-math too 9.40. The last is refused: it drops the table
@@ -47,13 +47,15 @@ Install it, then run again:
 Or set HNNLIB_MECH_LIB to a libnrnmech that was compiled from these mechanisms on a like machine."""
 
 
-def mechanism_library(extra: Sequence[Path] = ()) -> Path:
+def mechanism_library(extra: Sequence[Path] = (), again: bool = False) -> Path:
     """Return the compiled mechanism library, compiling it if this machine has none yet.
 
     Parameters
     ----------
     extra : sequence of Path
         Further NMODL files to compile into the library.
+    again : bool
+        Whether to compile even if the library is there, and put the new one in its place.
 
     Returns
     -------
@@ -73,18 +75,43 @@ def mechanism_library(extra: Sequence[Path] = ()) -> Path:
     -----
     ``HNNLIB_CACHE_DIR`` names another cache folder, ``HNNLIB_MECH_LIB`` a library that is used as it is.
     """
+    if not again and (found := compiled_library(extra)):
+        return found
+    if again and (given := os.environ.get("HNNLIB_MECH_LIB")):
+        raise InvalidValue("HNNLIB_MECH_LIB", given, "names the library to use; unset it to compile one")
+    sources = _sources(extra)
+    return _compile_once(sources, _key(sources), _writable(cache_dir()), again)
+
+
+def compiled_library(extra: Sequence[Path] = ()) -> Path | None:
+    """Return the compiled mechanism library if this machine has it; compile nothing.
+
+    Parameters
+    ----------
+    extra : sequence of Path
+        As in `mechanism_library`.
+
+    Returns
+    -------
+    Path or None
+        The library that `mechanism_library` would return at once.
+
+    Raises
+    ------
+    MechanismBuildError
+        If NEURON is not installed.
+    InvalidValue
+        If ``HNNLIB_MECH_LIB`` names no file, or an extra file is not allowed.
+    """
     given = os.environ.get("HNNLIB_MECH_LIB")
     if given:
         if not Path(given).is_file():
             raise InvalidValue("HNNLIB_MECH_LIB", given, "must name an existing library")
         return Path(given).resolve()
-    sources = _sources(extra)
-    key = _key(sources)
-    root = cache_dir()
-    found = _library_in(root / key)
-    if found is None:
-        root = _writable(root)
-        found = _library_in(root / key) or _compile_once(sources, key, root)
+    key = _key(_sources(extra))
+    found = _library_in(cache_dir() / key)
+    if found is None and not os.environ.get("HNNLIB_CACHE_DIR") and _is_private(_fallback()):
+        found = _library_in(_fallback() / key)
     return found
 
 
@@ -103,19 +130,30 @@ def _writable(root: Path) -> Path:
         return root
     if os.environ.get("HNNLIB_CACHE_DIR"):
         raise OutputError(root, f"HNNLIB_CACHE_DIR must name a folder that can be written to ({obstacle})")
-    fallback = Path(tempfile.gettempdir()).resolve() / f"hnnlib-{os.getuid()}"
+    fallback = _fallback()
     second = _obstacle(fallback)
     if second is not None:
         raise OutputError(
             root, f"can't be written to ({obstacle}), nor can {fallback} ({second}); set HNNLIB_CACHE_DIR to a folder"
         )
-    # A library from a folder whose name can be guessed is loaded only if nobody else can have put it there.
-    status = fallback.lstat()
-    if fallback.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+    if not _is_private(fallback):
         raise OutputError(
             fallback, "is open to other users or belongs to one; remove it, or set HNNLIB_CACHE_DIR to another folder"
         )
     return fallback
+
+
+def _fallback() -> Path:
+    return Path(tempfile.gettempdir()).resolve() / f"hnnlib-{os.getuid()}"
+
+
+def _is_private(folder: Path) -> bool:
+    # A library from a folder whose name can be guessed is loaded only if nobody else can have put it there.
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return not folder.is_symlink() and status.st_uid == os.getuid() and not status.st_mode & 0o077
 
 
 def _obstacle(folder: Path) -> str | None:
@@ -170,10 +208,11 @@ def _library_in(folder: Path) -> Path | None:
     return None
 
 
-def _compile_once(sources: Sequence[Path], key: str, root: Path) -> Path:
+def _compile_once(sources: Sequence[Path], key: str, root: Path, again: bool = False) -> Path:
     final = root / key
     with _locked(root / f"{key}.lock"):
-        if found := _library_in(final):  # another process was first
+        found = None if again else _library_in(final)
+        if found:  # another process was first
             return found
         environment, command = _toolchain()
         _sweep(root, key)
@@ -184,6 +223,8 @@ def _compile_once(sources: Sequence[Path], key: str, root: Path) -> Path:
             _compile(sources, work, command, environment, root / f"{key}.failed.log")
             # A folder appears with its content or not at all; if it is there by now, another process made the same.
             with contextlib.suppress(OSError):
+                if again and final.exists():
+                    os.rename(final, work / "old")  # a process that has loaded it keeps it
                 os.rename(work / "out", final)
         finally:
             shutil.rmtree(work, ignore_errors=True)

@@ -300,12 +300,13 @@ def _feed(h: Any, value: Any) -> None:
         h.update(f"{value.dtype}{value.shape}".encode())
         h.update(np.ascontiguousarray(value).data)
     elif isinstance(value, Mapping):
+        h.update(f"{{{len(value)}".encode())
         for key, item in value.items():
-            h.update(repr(key).encode())
+            _feed(h, key)
             _feed(h, item)
     elif isinstance(value, tuple | list):
         h.update(f"[{len(value)}".encode())
         for item in value:
             _feed(h, item)
     else:
-        h.update(repr(value).encode())
+        h.update(repr(value).encode() + b"\0")  # ended, or (1, 12) would be hashed as (11, 2)

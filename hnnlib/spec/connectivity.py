@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import attrs
+import numpy as np
 
 from hnnlib.base.errors import InvalidType, InvalidValue
 from hnnlib.base.schema import documented, flag, integer, quantity, sequence, text
@@ -13,13 +16,13 @@ __all__ = ["ConnectionSpec"]
 
 
 def _index(value: Any, path: str) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value).is_integer() or value < 0:
         raise InvalidType(path, value, "must be an index >= 0 within its population")
-    return int(value)
+    return int(float(value))
 
 
 def _pair(value: Any, path: str) -> tuple[int, int]:
-    if len(value) != 2:
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or len(value) != 2:
         raise InvalidType(path, value, "must be a pair of indices (source, target)")
     return (_index(value[0], path), _index(value[1], path))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any, ClassVar
 
 import attrs
@@ -19,11 +20,11 @@ def _mesh(value: Any, path: str) -> tuple[int, int]:
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
         raise InvalidType(path, value, "must be two integers (n_x, n_y)")
     for item in value:
-        if isinstance(item, bool) or not isinstance(item, int | float) or int(item) != item:
+        if isinstance(item, bool) or not isinstance(item, Real) or not float(item).is_integer():
             raise InvalidType(path, value, "must be two integers (n_x, n_y)")
         if item < 1:
             raise InvalidValue(path, value, "must be two integers >= 1 (n_x, n_y)")
-    return (int(value[0]), int(value[1]))
+    return (int(float(value[0])), int(float(value[1])))
 
 
 @documented

@@ -15,7 +15,7 @@ from hnnlib.plan.tables import Biases, Edges, Plan, Probe, Template, digest_of
 
 __all__ = ["NeuronNetwork"]
 
-_PROGRESS_STEPS = 20
+_PARTS = 20
 
 
 class NeuronNetwork:
@@ -187,9 +187,9 @@ class NeuronNetwork:
         h.fcurrent()
         for _, recorder in self._probes:
             recorder.start()
-        stops = np.linspace(0.0, plan.run.n_steps * plan.run.dt_ms, _PROGRESS_STEPS + 1)[1:]
-        for t in stops if progress is not None else stops[-1:]:
-            pc.psolve(t)
+        # in parts, for progress and so that Ctrl-C is heard: Python sees no signal inside psolve
+        for t in np.linspace(0.0, plan.run.n_steps * plan.run.dt_ms, _PARTS + 1)[1:]:
+            pc.psolve(float(t))
             if progress is not None:
                 progress(trial, float(t))
         samples = {probe.name: recorder.read() for probe, recorder in self._probes}

@@ -77,8 +77,8 @@ class Session:
             taken = sorted(self._mechanisms() & {read_mechanism(file).name for file in mod_dir().glob("*.mod")})
             if taken:
                 raise MechanismBuildError(
-                    f"NEURON has loaded {', '.join(sorted(foreign))}, which also has {', '.join(taken)}; run hnnlib in a "
-                    "process of its own, started outside a folder that holds compiled mechanisms"
+                    f"NEURON has loaded {', '.join(sorted(foreign))}, which also has {', '.join(taken)}; "
+                    "run hnnlib in a process of its own, started outside a folder that holds compiled mechanisms"
                 )
             logger.warning("NEURON has also loaded mechanisms from %s", ", ".join(sorted(foreign)))
         try:
@@ -103,6 +103,7 @@ class Session:
         self.h.secondorder = 0
         if self.pc.nthread() != 1:
             self.pc.nthread(1)
+        self.pc.set_maxstep(10.0)  # ms; psolve refuses to run without, even where nothing is connected
         self.h.dt = dt
         self.h.celsius = celsius
 

@@ -100,7 +100,7 @@ def test_number_refuses_other_types(value):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan")])
 def test_number_refuses_what_is_not_finite(value):
-    with pytest.raises(InvalidValue, match="x: .* must be a finite number"):
+    with pytest.raises(InvalidValue, match=r"x: .* must be a finite number"):
         number(value, "x", ge=-math.inf)
 
 

@@ -1,0 +1,303 @@
+"""Spikes: histograms and rasters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
+from hnnlib.results.cell_response import CellResponse
+from hnnlib.results.dipole import Dipole, average_dipoles
+from hnnlib.viz.dipole import layer_title, moment_label
+from hnnlib.viz.style import COLORS, DRIVE_COLORS, colors_of, finish, one_axes, trial_numbers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_spikes_hist", "plot_spikes_raster"]
+
+N_BINS = 50
+
+
+def plot_spikes_hist(
+    cell_response: CellResponse,
+    trial_idx: int | Iterable[int] | None = None,
+    ax: Any = None,
+    spike_types: str | Sequence[str] | Mapping[str, Any] | None = None,
+    color: Any = None,
+    invert_spike_types: str | Sequence[str] | None = None,
+    show: bool = True,
+    **kwargs_hist: Any,
+) -> Figure:
+    """Plot a histogram of spike times.
+
+    Parameters
+    ----------
+    cell_response : CellResponse
+        The spikes.
+    trial_idx : int or list of int, optional
+        The trials, whose spikes are counted together. Left out: all.
+    ax : matplotlib.axes.Axes, optional
+        Where to plot. Left out: in a new figure.
+    spike_types : str, list of str or dict of str to (list of) str, optional
+        What to count. A string is a type or drive, or the beginning of names that are counted together (``'ev'``);
+        a list has one histogram for each of its strings; a dict has its own labels. Left out: each drive, or all
+        types if no drive has spikes.
+    color : color, list of color or dict of str to color, optional
+        One for all, one for each histogram, or by label.
+    invert_spike_types : str or list of str, optional
+        Labels of the histograms that hang from the top, on a mirrored axis at the right with the same limits.
+    show : bool
+        Whether to show the figure, where the backend has windows.
+    **kwargs_hist
+        Passed on to ``matplotlib.axes.Axes.hist``, e.g. ``bins`` (50 over the run if left out) and ``alpha``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    InvalidType
+        If ``trial_idx`` is no list of integers.
+    InvalidValue
+        If a trial does not exist, or there is not one colour for each histogram.
+    UnknownName
+        If no spikes have such a type, or a label is not drawn.
+    """
+    trials = trial_numbers(trial_idx, cell_response.n_trials)
+    groups = _groups(cell_response, spike_types)
+    inverted = [invert_spike_types] if isinstance(invert_spike_types, str) else list(invert_spike_types or ())
+    for name in inverted:
+        if name not in groups:
+            raise UnknownName("invert_spike_types", name, "histogram", groups)
+    is_cells = set(groups) <= set(cell_response.cell_type_names or ())
+    colors = colors_of(list(groups), color, cycle=COLORS if is_cells else DRIVE_COLORS)
+    spikes = {label: _times_of(cell_response, types, trials) for label, types in groups.items()}
+    edges = _edges(cell_response, spikes, kwargs_hist)
+    options = {"histtype": "stepfilled", "alpha": 0.75, "linewidth": 1.0, **kwargs_hist}
+    figure, ax = one_axes(ax, size=(6.4, 2.8))
+    mirror = _mirror(ax) if inverted else None
+    for label, times in spikes.items():
+        panel = mirror if label in inverted else ax
+        panel.hist(times, **{"label": label, "color": colors[label], **options, "bins": edges})
+    _limits([ax, mirror] if mirror is not None else [ax])
+    for panel in (ax, mirror):
+        if panel is not None:
+            panel.set_ylabel(_count_label(edges, len(trials), kwargs_hist))
+    handles = [handle for panel in (ax, mirror) if panel is not None for handle in panel.get_legend_handles_labels()[0]]
+    if handles:
+        ax.legend(handles=handles, loc="best", frameon=False)
+    ax.set_xlim(edges[0], edges[-1])
+    ax.set_xlabel("Time (ms)")
+    return finish(figure, show)
+
+
+def _groups(response: CellResponse, spike_types: Any) -> dict[str, list[str]]:
+    """Return the types that are counted together, by label."""
+    cells = list(response.cell_type_names or ())
+    known = [*cells, *(name for name in response.cell_types if name not in cells)]
+    if spike_types is None:
+        # Which types are drives is known only where the names of the cell types are.
+        drives = [name for name in known if name not in cells] if cells else []
+        return {name: [name] for name in drives or known}
+    if isinstance(spike_types, str):
+        spike_types = [spike_types]
+    if isinstance(spike_types, Mapping):
+        asked = {label: [names] if isinstance(names, str) else list(names) for label, names in spike_types.items()}
+    elif isinstance(spike_types, Sequence):
+        asked = {name: [name] for name in spike_types}
+    else:
+        raise InvalidType("spike_types", spike_types, "must be a string, a list of strings, or a dict label -> strings")
+    groups: dict[str, list[str]] = {}
+    owner: dict[str, str] = {}
+    for label, names in asked.items():
+        groups[label] = list(dict.fromkeys(found for name in names for found in _matching(name, known)))
+        for found in groups[label]:
+            if owner.setdefault(found, label) != label:
+                raise InvalidValue("spike_types", label, f"counts {found!r}, which {owner[found]!r} counts already")
+    return groups
+
+
+def _matching(name: Any, known: list[str]) -> list[str]:
+    """Return the type of that name, or those whose names begin so."""
+    if not isinstance(name, str):
+        raise InvalidType("spike_types", name, "must be a string")
+    found = [name] if name in known else [other for other in known if name and other.startswith(name)]
+    if not found:
+        raise UnknownName("spike_types", name, "type or drive with spikes, nor the beginning of one", known)
+    return found
+
+
+def _times_of(response: CellResponse, types: list[str], trials: list[int]) -> NDArray[np.float64]:
+    times, kinds = response.spike_times, response.spike_types
+    return np.concatenate([np.empty(0), *(times[i][np.isin(kinds[i], types)] for i in trials)])
+
+
+def _edges(response: CellResponse, spikes: Mapping[str, NDArray[np.float64]], options: Mapping[str, Any]) -> Any:
+    """Return the edges of the bins, the same for all histograms."""
+    times = np.concatenate(list(spikes.values())) if spikes else np.empty(0)
+    window = options.get("range")
+    if window is None and response.times is not None and response.times.size > 1:
+        window = (float(response.times[0]), float(response.times[-1]))
+    return np.histogram_bin_edges(times, bins=options.get("bins", N_BINS), range=window)
+
+
+def _mirror(ax: Any) -> Any:
+    mirror = ax.twinx()
+    mirror.spines["right"].set_visible(True)
+    mirror.spines["top"].set_visible(False)
+    mirror.tick_params(labelsize=ax.yaxis.get_ticklabels()[0].get_fontsize())
+    return mirror
+
+
+def _limits(panels: list[Any]) -> None:
+    """Give the axes one limit; where one hangs from the top, they leave each other room."""
+    tops = [max([1.0, *(_height(patch) for patch in panel.patches)]) for panel in panels]
+    limit = 1.08 * sum(tops)
+    panels[0].set_ylim(0, limit)
+    for panel in panels[1:]:
+        panel.set_ylim(limit, 0)
+
+
+def _height(patch: Any) -> float:
+    return float(np.max(patch.get_path().vertices[:, 1] if not hasattr(patch, "get_height") else patch.get_height()))
+
+
+def _count_label(edges: NDArray[np.float64], n_trials: int, options: Mapping[str, Any]) -> str:
+    if options.get("density"):
+        return "Spike density (1/ms)"
+    widths = np.diff(edges)
+    per = f" per {widths[0]:.3g} ms" if np.allclose(widths, widths[0]) else " per bin"
+    return f"Spikes{per}" + (f"\n({n_trials} trials)" if n_trials > 1 else "")
+
+
+def plot_spikes_raster(
+    cell_response: CellResponse,
+    trial_idx: int | Iterable[int] | None = None,
+    ax: Any = None,
+    show: bool = True,
+    cell_types: Sequence[str] | None = None,
+    colors: Any = None,
+    show_legend: bool = True,
+    marker_size: float = 5.0,
+    dpl: Dipole | Sequence[Dipole] | None = None,
+    overlay_dipoles: bool = False,
+) -> Figure:
+    """Plot which cell fired when.
+
+    Parameters
+    ----------
+    cell_response : CellResponse
+        The spikes.
+    trial_idx : int or list of int, optional
+        The trials, drawn over each other. Left out: all.
+    ax : matplotlib.axes.Axes, optional
+        Where to plot. Left out: in a new figure.
+    show : bool
+        Whether to show the figure, where the backend has windows.
+    cell_types : sequence of str, optional
+        Types or drives to draw. Left out: all cell types, without the drives.
+    colors : color, list of color or dict of str to color, optional
+        One for all, one for each type, or by type.
+    show_legend : bool
+        Whether to name the types above the plot.
+    marker_size : float
+        Size of the dots (points).
+    dpl : Dipole or sequence of Dipole, optional
+        What ``overlay_dipoles`` draws; trials are averaged.
+    overlay_dipoles : bool
+        Whether to draw the dipole of each layer over the spikes, with its own axis at the right.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    InvalidType
+        If ``trial_idx`` is no list of integers.
+    InvalidValue
+        If a trial does not exist, there is not one colour for each type, or ``dpl`` is missing for ``overlay_dipoles``.
+    UnknownName
+        If there is no such type.
+    """
+    trials = trial_numbers(trial_idx, cell_response.n_trials)
+    names = _raster_types(cell_response, cell_types)
+    palette = colors_of(names, colors, argument="colors")
+    if overlay_dipoles and dpl is None:
+        raise InvalidValue("dpl", dpl, "must be given to overlay dipoles")
+    figure, ax = one_axes(ax, size=(6.4, 4.0))
+    for name in names:
+        times, gids = _spikes_of(cell_response, name, trials)
+        ax.plot(times, gids, ".", ms=marker_size, mew=0, color=palette[name], label=name, clip_on=False, zorder=3)
+    if cell_response.times is not None and cell_response.times.size > 1:
+        ax.set_xlim(cell_response.times[0], cell_response.times[-1])
+    ax.set_xlabel("Time (ms)")
+    ax.set_ylabel("Cell (gid)")
+    # gids count from the upper layers down in the standard column: so they stand in the figure too.
+    if not ax.yaxis_inverted():
+        ax.invert_yaxis()
+    ax.yaxis.get_major_locator().set_params(integer=True)
+    if overlay_dipoles and dpl is not None:
+        _overlay(ax, dpl)
+    if show_legend and names:
+        _legend_above(ax, len(names))
+    return finish(figure, show)
+
+
+def _raster_types(response: CellResponse, cell_types: Sequence[str] | None) -> list[str]:
+    cells = list(response.cell_type_names or ())
+    known = [*cells, *(name for name in response.cell_types if name not in cells)]
+    if cell_types is None:
+        return cells or known
+    names = [cell_types] if isinstance(cell_types, str) else list(cell_types)
+    for name in names:
+        if name not in known:
+            raise UnknownName("cell_types", name, "cell type, nor a drive with spikes", known)
+    return names
+
+
+def _spikes_of(response: CellResponse, name: str, trials: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    chosen = [response.spike_types[i] == name for i in trials]
+    times = [response.spike_times[i][mask] for i, mask in zip(trials, chosen, strict=True)]
+    gids = [response.spike_gids[i][mask] for i, mask in zip(trials, chosen, strict=True)]
+    return np.concatenate([np.empty(0), *times]), np.concatenate([np.empty(0, np.int64), *gids])
+
+
+def _legend_above(ax: Any, n_names: int) -> None:
+    # Above the axes: inside, it would hide spikes.
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(
+        handles,
+        labels,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=min(n_names, 4),
+        frameon=False,
+        markerscale=2.0,
+        handletextpad=0.2,
+        columnspacing=1.2,
+        borderaxespad=0.2,
+        borderpad=0.0,
+    )
+
+
+def _overlay(ax: Any, dpl: Dipole | Sequence[Dipole]) -> None:
+    dipole = dpl if isinstance(dpl, Dipole) else average_dipoles(dpl)
+    layers = [name for name in dipole.data if name != "agg"] or ["agg"]
+    twin = ax.twinx()
+    twin.spines["right"].set_visible(True)
+    for i, name in enumerate(layers):
+        grey = ("#000000", "#8C8C8C")[i % 2]
+        twin.plot(dipole.times, dipole.data[name], color=grey, lw=1.3, label=layer_title(name))
+    twin.set_ylabel(moment_label(dipole))
+    twin.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, borderaxespad=0.2, borderpad=0.0)
+    # The dots stay visible: the lines' axes go behind, and the dots' own background must then be clear.
+    ax.set_zorder(twin.get_zorder() + 1)
+    ax.patch.set_visible(False)

@@ -1,0 +1,241 @@
+"""What all figures share: the style sheet, colours, new figures, showing and saving them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from immutabledict import immutabledict
+
+from hnnlib.base.atomic import replacing
+from hnnlib.base.errors import InvalidType, InvalidValue, OutputError, UnknownName
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLORS", "DRIVE_COLORS", "STYLE", "colors_of", "finish", "new_axes", "one_axes", "save_figure"]
+
+COLORS = ("#CC79A7", "#0072B2", "#E69F00", "#D55E00", "#009E73", "#56B4E9", "#5D3A9B", "#7F7F7F")
+"""Colours of populations that name none: those that colour-blind people tell apart (Okabe & Ito 2008), without the
+yellow that is faint on white; violet and grey follow."""
+
+DRIVE_COLORS = ("#009E73", "#56B4E9", "#5D3A9B", "#7F7F7F", "#CC79A7", "#E69F00", "#0072B2", "#D55E00")
+"""The same colours for drives, beginning with those that the standard populations leave free."""
+
+STYLE: Mapping[str, Any] = immutabledict(
+    {
+        "font.size": 10.0,
+        "axes.titlesize": 10.5,
+        "axes.titleweight": "semibold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 10.0,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.8,
+        "axes.edgecolor": "#404040",
+        "axes.labelcolor": "#202020",
+        "axes.formatter.use_mathtext": True,
+        "xtick.labelsize": 9.0,
+        "ytick.labelsize": 9.0,
+        "xtick.color": "#404040",
+        "ytick.color": "#404040",
+        "legend.fontsize": 9.0,
+        "legend.frameon": False,
+        "lines.solid_capstyle": "round",
+        "lines.solid_joinstyle": "round",
+        "figure.facecolor": "white",
+        "axes.facecolor": "white",
+    }
+)
+"""matplotlib's settings while a figure of ours is made; axes that are handed in keep their own."""
+
+
+def new_axes(n_rows: int = 1, *, size: tuple[float, float], three_d: bool = False, **layout: Any) -> tuple[Any, Any]:
+    """Return a new figure and its axes, one below the other on a common time axis.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of axes.
+    size : tuple of float
+        Width and height (inches).
+    three_d : bool
+        Whether the axes have three dimensions.
+    **layout
+        Passed on to ``matplotlib.pyplot.subplots``, e.g. ``height_ratios``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+    axes : list of matplotlib.axes.Axes
+        Its axes from top to bottom.
+    """
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    with mpl.rc_context(dict(STYLE)):
+        figure, axes = plt.subplots(
+            n_rows,
+            figsize=size,
+            layout="constrained",
+            sharex=n_rows > 1,
+            squeeze=False,
+            subplot_kw={"projection": "3d"} if three_d else None,
+            **layout,
+        )
+        axes = list(axes[:, 0])
+    for ax in axes:
+        # Ticks are made when they are first drawn, long after the style has been left again.
+        ax.tick_params(labelsize=STYLE["xtick.labelsize"], colors=STYLE["xtick.color"], width=0.8)
+    return figure, axes
+
+
+def one_axes(ax: Any, *, size: tuple[float, float], three_d: bool = False) -> tuple[Figure, Axes]:
+    """Return ``ax`` and its figure, or new ones where it is None.
+
+    Raises
+    ------
+    InvalidType
+        If ``ax`` is no axes, or has not the number of dimensions that is needed.
+    """
+    if ax is None:
+        figure, axes = new_axes(size=size, three_d=three_d)
+        return figure, axes[0]
+    return check_axes("ax", ax, three_d).figure, ax
+
+
+def check_axes(path: str, ax: Any, three_d: bool = False) -> Axes:
+    """Return ``ax`` if it is axes of the right number of dimensions, else raise."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise InvalidType(path, ax, "must be matplotlib axes, or None for a new figure")
+    if three_d != (ax.name == "3d"):
+        need = "three-dimensional, made with projection='3d'" if three_d else "two-dimensional"
+        raise InvalidType(path, ax, f"must be {need}")
+    return ax
+
+
+def finish(figure: Figure, show: bool) -> Figure:
+    """Show the figure if that is asked for and the backend has windows, and return it.
+
+    A backend without windows (Agg, in scripts on servers and in tests) shows nothing, and there is no warning about it.
+    """
+    import matplotlib.pyplot as plt
+
+    if show and figure.canvas.manager is not None and figure.canvas.required_interactive_framework is not None:
+        plt.show()
+    return figure
+
+
+def colors_of(
+    names: Sequence[str], given: Any = None, *, argument: str = "color", cycle: Sequence[str] = COLORS
+) -> dict[str, Any]:
+    """Return a colour for each name.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What is drawn.
+    given : color, list of color, dict of str to color, optional
+        One colour for all, one for each, or some by name; what it leaves out takes the next colour of ``cycle``.
+    argument : str
+        Name of the argument, for errors.
+    cycle : sequence of color
+        The colours where none is given.
+
+    Returns
+    -------
+    colors : dict of str to color
+        By name.
+
+    Raises
+    ------
+    InvalidValue
+        If a list has not one colour for each name, or a colour is none.
+    UnknownName
+        If a dict has a name that is not drawn.
+    """
+    colors = {name: cycle[i % len(cycle)] for i, name in enumerate(names)}
+    if given is None:
+        return colors
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in colors:
+                raise UnknownName(argument, name, "name of what is drawn", names)
+        colors.update({name: _color(f"{argument}[{name!r}]", c) for name, c in given.items()})
+        return colors
+    if isinstance(given, list):
+        if len(given) != len(names):
+            raise InvalidValue(
+                f"len({argument})", len(given), f"must be {len(names)}, one colour for each of {', '.join(names)}"
+            )
+        return {name: _color(f"{argument}[{i}]", given[i]) for i, name in enumerate(names)}
+    return dict.fromkeys(names, _color(argument, given))
+
+
+def _color(path: str, value: Any) -> Any:
+    from matplotlib.colors import is_color_like
+
+    if not is_color_like(value):
+        raise InvalidValue(path, value, "is no colour of matplotlib's, e.g. 'k', 'tab:blue', '#0072B2'")
+    return value
+
+
+def trial_numbers(trial_idx: Any, n_trials: int) -> list[int]:
+    """Return the trials asked for: all for None, else one or several of ``range(n_trials)``.
+
+    Raises
+    ------
+    InvalidType
+        If ``trial_idx`` is no integer and no list of integers.
+    InvalidValue
+        If a trial does not exist.
+    """
+    import operator
+
+    if trial_idx is None:
+        return list(range(n_trials))
+    chosen: Iterable[Any] = [trial_idx] if not isinstance(trial_idx, Iterable) else trial_idx
+    try:
+        numbers = [operator.index(i) for i in chosen]
+    except TypeError:
+        raise InvalidType("trial_idx", trial_idx, "must be an integer or a list of integers") from None
+    for i in numbers:
+        if not 0 <= i < n_trials:
+            allowed = f"must be 0 to {n_trials - 1}" if n_trials else "can't be shown: there are no trials"
+            raise InvalidValue("trial_idx", i, allowed)
+    return numbers
+
+
+def save_figure(fig: Figure, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a figure to a file, whole or not at all.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        The figure.
+    path : path-like
+        Where to; the ending says the format, e.g. ``.png`` (200 dots per inch), ``.pdf`` or ``.svg``.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file can't be written, or its ending is no format; names those that are.
+    InvalidType
+        If ``path`` is no path.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidType("path", path, "must be the path of a file")
+    extension = os.path.splitext(os.fspath(path))[1].lower()
+    formats = sorted(fig.canvas.get_supported_filetypes())
+    if not os.path.isdir(path) and extension.removeprefix(".") not in formats:
+        ends = f"ends in {extension!r}" if extension else "has no ending"
+        raise OutputError(path, f"{ends}; a figure's file must end in {', '.join(f'.{f}' for f in formats)}")
+    with replacing(path, overwrite) as temporary:
+        fig.savefig(temporary, dpi=200, format=extension.removeprefix("."))

@@ -1,0 +1,258 @@
+"""One figure of all that a simulation gave."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hnnlib.analysis.peaks import Peak, find_peaks
+from hnnlib.base.errors import InvalidType, InvalidValue
+from hnnlib.base.schema import from_plain
+from hnnlib.results.cell_response import CellResponse
+from hnnlib.results.dipole import Dipole, average_dipoles
+from hnnlib.results.result import Result
+from hnnlib.spec.network import NetworkSpec
+from hnnlib.viz.cells import population_colors
+from hnnlib.viz.dipole import layer_title, moment_label
+from hnnlib.viz.spikes import plot_spikes_hist, plot_spikes_raster
+from hnnlib.viz.style import COLORS, colors_of, finish, new_axes, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_result"]
+
+INK = "#202020"
+N_PEAKS = 4
+"""So many peaks are named at most: more would cover the line they belong to."""
+
+SMALLEST_PROMINENCE = 0.2
+"""Peaks that stand out by less than this part of the dipole's range are not named."""
+
+
+def plot_result(
+    result: Result,
+    scale: float = 1.0,
+    smooth: float | None = None,
+    path: str | os.PathLike[str] | None = None,
+    overwrite: bool = True,
+    title: str | None = None,
+    show: bool = True,
+) -> Figure:
+    """Plot what a simulation gave: events of the drives, the dipole and its peaks, its layers, spikes of all cells.
+
+    Panels for which there is nothing (no drives, no dipole) are left out.
+
+    Parameters
+    ----------
+    result : Result
+        The result; it is not changed.
+    scale : float
+        Factor for the dipoles, e.g. 3000 columns like the simulated one.
+    smooth : float, optional
+        Length of the Hamming window that the dipoles are smoothed with (ms).
+    path : path-like, optional
+        File to save the figure to; see `save_figure`.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    title : str, optional
+        Title. Left out: numbers of cells and trials, and what was done to the dipole.
+    show : bool
+        Whether to show the figure, where the backend has windows.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    InvalidType
+        If ``result`` is no `Result`.
+    InvalidValue
+        If ``scale`` or ``smooth`` is not allowed, or the result holds neither dipoles nor spikes.
+    OutputError
+        If the file can't be written.
+    """
+    if not isinstance(result, Result):
+        raise InvalidType("result", result, "must be a Result, as simulate() or read_result() return it")
+    network = _network_of(result)
+    dipoles = [_processed(dpl, scale, smooth) for dpl in result.dipoles]
+    panels = _panels(result, dipoles)
+    if not panels:
+        raise InvalidValue("result", result, "holds neither dipoles nor spikes: there is nothing to plot")
+    heights = [height for _, height in panels]
+    figure, axes = new_axes(len(panels), size=(7.6, 1.0 + 1.1 * sum(heights)), height_ratios=heights)
+    for ax, (kind, _) in zip(axes, panels, strict=True):
+        if kind == "drives":
+            _draw_drives(ax, result.cell_response)
+        elif kind == "dipole":
+            _draw_dipole(ax, dipoles)
+        elif kind == "layers":
+            _draw_layers(ax, dipoles, network)
+        else:
+            _draw_spikes(ax, result.cell_response, network)
+    axes[0].set_xlim(*_window(result))
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    axes[-1].set_xlabel("Time (ms)")
+    figure.align_ylabels(axes)
+    figure.suptitle(_title(result, network, dipoles, smooth) if title is None else title, x=0.02, ha="left", size=11)
+    if path is not None:
+        save_figure(figure, path, overwrite)
+    return finish(figure, show)
+
+
+def _network_of(result: Result) -> NetworkSpec | None:
+    plain = result.provenance.get("network")
+    try:
+        return None if plain is None else from_plain(NetworkSpec, plain)
+    except InvalidValue:
+        # Written by another version: the figure can do without names and colours of its populations.
+        return None
+
+
+def _processed(dpl: Dipole, scale: float, smooth: float | None) -> Dipole:
+    dpl = dpl.copy()
+    if smooth is not None:
+        dpl.smooth(smooth)
+    return dpl.scale(scale)
+
+
+def _panels(result: Result, dipoles: Sequence[Dipole]) -> list[tuple[str, float]]:
+    """Return the kinds of panels from top to bottom, with their heights."""
+    response = result.cell_response
+    cells = set(response.cell_type_names or ())
+    panels = []
+    if cells and set(response.cell_types) - cells:
+        panels.append(("drives", 1.0))
+    if dipoles:
+        panels.append(("dipole", 2.4))
+        if len(dipoles[0].data) > 2:
+            panels.append(("layers", 1.4))
+    if set(response.cell_types) & cells or (response.cell_types and not cells):
+        panels.append(("spikes", 2.6))
+    return panels
+
+
+def _draw_drives(ax: Any, response: CellResponse) -> None:
+    plot_spikes_hist(response, ax=ax, bins=85, show=False)
+    ax.set_title("Drives")
+    _legend_at_title(ax)
+
+
+def _draw_dipole(ax: Any, dipoles: Sequence[Dipole]) -> None:
+    mean = average_dipoles(dipoles) if len(dipoles) > 1 else dipoles[0]
+    if len(dipoles) > 1:
+        for i, dpl in enumerate(dipoles):
+            ax.plot(dpl.times, dpl.data["agg"], color="#8C8C8C", lw=0.9, label="trials" if i == 0 else None)
+    ax.plot(mean.times, mean.data["agg"], color=INK, lw=2.2, label="average")
+    ax.axhline(0.0, color="#BFBFBF", lw=0.8, zorder=0)
+    ax.set_ylabel(moment_label(mean))
+    ax.set_title("Current dipole")
+    if len(dipoles) > 1:
+        _legend_at_title(ax)
+    ax.margins(y=0.2)
+    for peak in _main_peaks(mean):
+        up = peak.amplitude > 0
+        ax.plot(peak.time, peak.amplitude, "o", ms=5, color=INK, mec="white", mew=0.8, zorder=4)
+        ax.annotate(
+            f"{peak.time:.0f} ms, {peak.amplitude:.3g} nAm",
+            (peak.time, peak.amplitude),
+            xytext=(0, 7 if up else -7),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if up else "top",
+            fontsize=9,
+            color=INK,
+            bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
+            zorder=5,
+        )
+
+
+def _main_peaks(dpl: Dipole) -> list[Peak]:
+    """Return the largest of the peaks that stand out, in the order of time."""
+    x = dpl.data["agg"]
+    found = find_peaks(dpl.times, x, prominence=SMALLEST_PROMINENCE * float(np.ptp(x)) or None)
+    largest = sorted(found, key=lambda peak: -abs(peak.amplitude))[:N_PEAKS]
+    return sorted(largest, key=lambda peak: peak.time)
+
+
+def _draw_layers(ax: Any, dipoles: Sequence[Dipole], network: NetworkSpec | None) -> None:
+    mean = average_dipoles(dipoles) if len(dipoles) > 1 else dipoles[0]
+    layers = [name for name in mean.data if name != "agg"]
+    colors = colors_of(layers, cycle=COLORS[1::2])
+    if network is not None:
+        # A layer's moment comes from its measured cells, so it has their colour.
+        own = population_colors(network)
+        colors.update(
+            {f"L{p.layer}": own[name] for name, p in network.populations.items() if p.measure_dipole and p.layer}
+        )
+    ax.axhline(0.0, color="#BFBFBF", lw=0.8, zorder=0)
+    for name in layers:
+        ax.plot(mean.times, mean.data[name], color=colors[name], lw=1.6, label=layer_title(name))
+    ax.set_ylabel("(nAm)" if mean.scale_applied == 1 else f"(nAm × {mean.scale_applied:g})")
+    ax.set_title("Layers" + (" (average)" if len(dipoles) > 1 else ""))
+    _legend_at_title(ax)
+
+
+def _draw_spikes(ax: Any, response: CellResponse, network: NetworkSpec | None) -> None:
+    colors = None if network is None else population_colors(network)
+    trial = " of trial 1" if response.n_trials > 1 else ""
+    plot_spikes_raster(response, trial_idx=0, ax=ax, colors=colors, show=False, marker_size=4.5, show_legend=False)
+    ax.set_title(f"Spikes{trial}")
+    if network is None or colors is None:
+        return
+    counts = network.gid_counts()
+    first, middles = 0, []
+    for name in network.populations:
+        middles.append(first + (counts[name] - 1) / 2)
+        first += counts[name]
+        ax.axhline(first - 0.5, color="#DDDDDD", lw=0.8, zorder=0)
+    ax.set_ylim(first - 0.5, -0.5)
+    ax.set_yticks(middles, [f"{name}\n{counts[name]} cells" for name in network.populations])
+    ax.tick_params(axis="y", length=0)
+    for text, name in zip(ax.get_yticklabels(), network.populations, strict=True):
+        text.set_color(colors[name])
+    ax.set_ylabel("")
+
+
+def _legend_at_title(ax: Any) -> None:
+    # On the line of the title, above the axes, where there is no data.
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(
+        handles,
+        labels,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=max(len(labels), 1),
+        frameon=False,
+        fontsize=9,
+        handlelength=1.4,
+        columnspacing=1.4,
+        borderaxespad=0.1,
+        borderpad=0.1,
+    )
+
+
+def _window(result: Result) -> tuple[float, float]:
+    if result.dipoles:
+        return float(result.dipoles[0].times[0]), float(result.dipoles[0].times[-1])
+    times = result.cell_response.times
+    if times is not None and times.size > 1:
+        return float(times[0]), float(times[-1])
+    return 0.0, float(max(t.max() for t in result.cell_response.spike_times if t.size))
+
+
+def _title(result: Result, network: NetworkSpec | None, dipoles: Sequence[Dipole], smooth: float | None) -> str:
+    parts = []
+    if network is not None:
+        counts = network.gid_counts()
+        parts.append(f"{sum(counts[name] for name in network.populations)} cells")
+    parts.append(f"{result.n_trials} trial{'' if result.n_trials == 1 else 's'}")
+    if dipoles and smooth is not None:
+        parts.append(f"smoothed over {smooth:g} ms")
+    return " · ".join(parts)
