@@ -21,7 +21,7 @@ from hnnlib.base.atomic import check_writable
 from hnnlib.base.errors import InvalidType, UnsupportedPlan
 from hnnlib.base.log import logger
 from hnnlib.base.progress import progress_bar
-from hnnlib.base.schema import digest, to_plain
+from hnnlib.base.schema import digest, from_plain, to_plain
 from hnnlib.compile.build import compile_plan
 from hnnlib.plan.tables import Biases, Events, Plan
 from hnnlib.results.collect import ElectrodeGeometry, collect
@@ -202,7 +202,7 @@ def simulate_dipole(
         dt=dt,
         n_trials=n_trials,
         seed=seed,
-        record=Record(vsec=record_vsec, isec=record_isec, ca=record_ca),
+        record={"vsec": record_vsec, "isec": record_isec, "ca": record_ca},
         engine=engine,
         launcher=launcher,
         progress=verbose,
@@ -235,7 +235,8 @@ def _record_of(record: Record | Mapping[str, Any] | None) -> Record:
     if record is None:
         return Record()
     if isinstance(record, Mapping):
-        return Record(**record)
+        kept: Record = from_plain(Record, record, "record")
+        return kept
     if not isinstance(record, Record):
         raise InvalidType("record", record, "must be a Record, e.g. Record(vsec='soma')")
     return record

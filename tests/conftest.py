@@ -9,6 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Cores are shared: no example of a property test is too slow. Every run draws the same ones.
+settings.register_profile("hnnlib", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hnnlib")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,3 +100,36 @@ def tiny_network(tiny_cell):
             "right": Population(cell=tiny_cell, place=AtPoints(points=[(float(i), 2.0, 9.0) for i in range(3)])),
         }
     )
+
+
+@pytest.fixture(scope="session")
+def run_trial():
+    """Return a function that runs the first trial of a network on NEURON and returns plan and record.
+
+    Further arguments are those of `RunSpec`.
+    """
+
+    def run(network, tstop, **options):
+        from hnnlib.backends.neuron.engine import NeuronEngine
+        from hnnlib.compile.build import compile_plan
+        from hnnlib.spec.run import RunSpec
+
+        plan = compile_plan(network, RunSpec(tstop=tstop, **options))
+        return plan, NeuronEngine().run(plan, [0]).trials[0]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def one_cell():
+    """Return a function that makes a network of one cell, named "cell", at the origin."""
+
+    def make(cell, **options):
+        from hnnlib.spec.layout import AtPoints
+        from hnnlib.spec.network import NetworkSpec, Population
+
+        place = AtPoints(points=[(0.0, 0.0, 0.0)])
+        population = Population(cell=cell, place=place, measure_dipole=cell.dipole_axis is not None)
+        return NetworkSpec(populations={"cell": population}, origin=(0.0, 0.0, 0.0), **options)
+
+    return make

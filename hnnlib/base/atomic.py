@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,8 +48,13 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = True) -> Path
         raise OutputError(target, "is a folder, not a file")
     if not os.path.isdir(folder):
         raise OutputError(target, f"its folder {str(folder)!r} does not exist")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(target, f"its folder {str(folder)!r} can't be written to")
+    try:
+        # Done, not asked: os.access tells nothing of quotas, of some network file systems, or of root's own limits.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = f"its folder {str(folder)!r} can't be written to ({error.strerror or error})"
+        raise OutputError(target, reason) from error
     if os.path.exists(target):
         if not os.path.isfile(target):
             raise OutputError(target, "is no regular file and would be replaced by one")

@@ -12,6 +12,7 @@ import inspect
 import json
 import math
 import numbers
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -393,15 +394,15 @@ def digest(value: Any) -> str:
 # ------------------------------------------------------------------------------------------------- paths
 
 
+# a name in brackets may hold dots, in quotes brackets too
+_PART = re.compile(r"""\['([^']+)'\]|\["([^"]+)"\]|\[([^\]'"]+)\]|([^.\[\]]+)""")
+
+
 def _split(path: str) -> list[str]:
     """Split ``drives.evprox1.weights['L5_pyramidal'].ampa`` at dots and brackets."""
-    parts: list[str] = []
-    for piece in path.replace("[", ".[").split("."):
-        name = piece[1:-1].strip("'\"") if piece.startswith("[") and piece.endswith("]") else piece
-        if name:
-            parts.append(name)
-    if not parts:
-        raise InvalidValue("path", path, "must name a field, e.g. drives.evprox1.mu")
+    parts = [next(filter(None, match.groups())) for match in _PART.finditer(path)]
+    if not parts or _PART.sub("", path).strip("."):
+        raise InvalidValue("path", path, "must name a field, e.g. drives.evprox1.mu or drives['evprox1'].mu")
     return parts
 
 

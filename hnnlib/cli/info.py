@@ -32,6 +32,7 @@ def add_parser(commands: Any) -> None:
         "info",
         help="tell what is installed, or what a parameter file or result holds",
         description="Tell what is installed, what a parameter file describes, or what a result file holds.",
+        usage="hnnlib info [FILE] [options]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -96,18 +97,19 @@ def _mechanisms() -> str:
 
 def _network(spec: Any, params: Any) -> list[list[str]]:
     mesh = "x".join(map(str, spec.grid.mesh_shape))
+    window = params["dipole_smooth_win"]
+    smoothed = f"smoothed over {window:g} ms" if window else "not smoothed"
     general = [
-        ("file's run", f"{params['tstop']:g} ms, {params['N_trials']} trial(s), dt {params['dt']:g} ms"),
-        (
-            "file's dipole",
-            f"smoothed over {params['dipole_smooth_win']:g} ms, scaled by {params['dipole_scalefctr']:g}",
-        ),
+        ("file's run", f"{params['tstop']:g} ms, {_number(params['N_trials'], 'trial')}, dt {params['dt']:g} ms"),
+        ("file's dipole", f"{smoothed}, scaled by {params['dipole_scalefctr']:g}"),
         ("grid", f"{mesh} pyramidal cells per layer, {spec.grid.inplane_distance:g} µm apart"),
         ("temperature", f"{spec.celsius:g} °C"),
         ("threshold", f"{spec.threshold:g} mV"),
     ]
-    blocks = [_table(general), _cells(spec), _connections(spec), _drives(spec), _biases(spec)]
-    return [*blocks, ["Each can be changed by its name: --set drives.evprox1.mu=30, --set connections.0.weight=0.01"]]
+    blocks = [_table(general), _cells(spec), _connections(spec), _drives(spec), _drive_weights(spec), _biases(spec)]
+    examples = [f"--set drives.{name}.{_first_number(drive)}" for name, drive in [*spec.drives.items()][:1]]
+    examples += ["--set connections.0.weight=0.01"] if spec.connections else []
+    return [*blocks, [f"Each can be changed by its name: {', '.join(examples)}"]] if examples else blocks
 
 
 def _cells(spec: Any) -> list[str]:
@@ -122,22 +124,37 @@ def _cells(spec: Any) -> list[str]:
 def _connections(spec: Any) -> list[str]:
     rows = [("connections", "from", "to", "location", "receptor", "weight (µS)", "delay (ms)", "space constant")]
     for i, c in enumerate(spec.connections):
-        numbers = (f"{c.weight * c.gain:g}", f"{c.delay:g}", f"{c.space_constant:g}")
+        weight = f"{c.weight:g}" + (f" × {c.gain:g}" if c.gain != 1 else "")
+        numbers = (weight, f"{c.delay:g}", f"{c.space_constant:g}")
         rows.append((str(i), c.source, c.target, c.location, c.receptor, *numbers))
     return _table(rows) if spec.connections else []
 
 
 def _drives(spec: Any) -> list[str]:
     counts = spec.gid_counts()
-    rows = [("drives", "kind", "location", "drive cells", "targets", "when")]
+    rows = [("drives", "kind", "location", "drive cells", "when")]
     for name, drive in spec.drives.items():
-        rows.append((name, drive.kind, drive.location, str(counts[name]), ", ".join(drive.weights), _when(drive)))
+        rows.append((name, drive.kind, drive.location, str(counts[name]), _when(drive)))
     return _table(rows) if spec.drives else ["drives: none"]
+
+
+def _drive_weights(spec: Any) -> list[str]:
+    rows = [("drive weights", "to", "weights (µS)", "delay (ms)")]
+    for name, drive in spec.drives.items():
+        for target, weights in drive.weights.items():
+            text = ", ".join(f"{receptor} {weight:g}" for receptor, weight in weights.items())
+            rows.append((name, target, text, f"{drive.delay_to(target):g}"))
+    return _table(rows) if spec.drives else []
+
+
+def _first_number(drive: Any) -> str:
+    known = {"evoked": "mu=30", "spike_train": "space_constant=3"}
+    return known.get(drive.kind, "tstart=50")
 
 
 def _when(drive: Any) -> str:
     if drive.kind == "evoked":
-        return f"{drive.numspikes} spike(s) at {drive.mu:g} ± {drive.sigma:g} ms"
+        return f"{_number(drive.numspikes, 'spike')} at {drive.mu:g} ± {drive.sigma:g} ms"
     if drive.kind == "spike_train":
         return f"{sum(map(len, drive.trains))} given spikes"
     end = "the end" if drive.tstop is None else f"{drive.tstop:g} ms"
@@ -168,6 +185,10 @@ def _result(result: Any) -> list[list[str]]:
     rows += [("recorded", ", ".join(result.cell_response.recordings))] if result.cell_response.recordings else []
     rows += [("electrodes", ", ".join(result.potentials))] if result.potentials else []
     return [[result.summary()], ["how it came about", *_table(rows)]] if rows else [[result.summary()]]
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -10,7 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import hnnlib as hn
 from hnnlib.cli import compile as compile_command
@@ -48,9 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: done; 1: the simulation or compilation failed; 2: refused, a mistake in arguments or input, or an output that
         can't be written; 130: interrupted; 141: the reader of the output has gone.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without µ is no reason to fail
     try:
-        with _told_in_one_voice():
-            arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(argv)
+        with _told_in_one_voice(quiet=getattr(arguments, "quiet", False)):
             arguments.run(arguments)
             sys.stdout.flush()
     except (hn.SimulationError, hn.MechanismBuildError) as error:
@@ -77,15 +80,17 @@ def _tell(what: object, code: int) -> int:
 
 
 @contextmanager
-def _told_in_one_voice() -> Iterator[None]:
-    """Write warnings and log records as lines of this command while the block runs."""
+def _told_in_one_voice(quiet: bool) -> Iterator[None]:
+    """Write warnings and log records as lines of this command, or not at all, while the block runs."""
     logger, handler = logging.getLogger("hnnlib"), logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.ERROR if quiet else logging.WARNING)
     handler.setFormatter(logging.Formatter("hnnlib: %(message)s"))
     before, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        print(f"hnnlib: warning: {message}", file=sys.stderr)
+        if not quiet:
+            print(f"hnnlib: warning: {message}", file=sys.stderr)
 
     try:
         with warnings.catch_warnings():
@@ -96,8 +101,16 @@ def _told_in_one_voice() -> Iterator[None]:
         logger.propagate = before
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line, without all the usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and leave."""
+        self.exit(REFUSED, f"hnnlib: error: {message} (see {self.prog} --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hnnlib",
         description="Simulate a neocortical column and the current dipole that EEG and MEG record from it.",
         epilog=_EPILOG,

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,9 +21,9 @@ from hnnlib.cli.network import Mistake, add_arguments, make_network, read_parame
 __all__ = ["add_parser", "run"]
 
 _EPILOG = """\
-The drives are those that the file describes. The result file holds the dipoles as they were simulated (nAm); the summary,
-the figure and the text files show them smoothed and scaled. Everything that is to be written is checked before the run,
-and is written whole or not at all.
+The drives are those that the file describes. The result file holds the dipoles as they were simulated (nAm); the
+summary, the figure and the text files show them smoothed and scaled. Everything that is to be written is checked before
+the run, and is written whole or not at all.
 
 examples:
   hnnlib simulate default
@@ -39,6 +40,7 @@ def add_parser(commands: Any) -> None:
         "simulate",
         help="simulate a parameter file",
         description="Simulate the network that a parameter file describes.",
+        usage="hnnlib simulate FILE [options]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -105,17 +107,17 @@ def run(arguments: argparse.Namespace) -> None:
     polish = _Polish.of(arguments, params, settings)
     outputs = _Outputs.of(arguments, settings.n_trials)
     if arguments.seed is not None and not _seed_counts(net.spec):
-        print(
-            "hnnlib: warning: --seed changes nothing: every drive of this network has a seed of its own; "
+        warnings.warn(
+            "--seed changes nothing: every drive of this network has a seed of its own; "
             "--set drives.NAME.event_seed=null frees one",
-            file=sys.stderr,
+            stacklevel=2,
         )
     if arguments.engine == "neuron":
         hn.mechanism_library()  # now, so that a compiler's half minute is not part of the first trial
     _say(arguments, f"{_describe(net)}; {_trials(settings)}")
     result = _simulate(arguments, net, settings, outputs)
     polished = attrs.evolve(result, dipoles=[polish.applied(d) for d in result.dipoles])
-    outputs.write(polished)
+    outputs.write(result, polished, polish)
     if not arguments.quiet:
         print(polished.summary())
         notes = polish.notes(outputs) + [f"wrote {path}" for path in outputs.paths()]
@@ -211,9 +213,8 @@ class _Polish:
         window = arguments.smooth if asked else params["dipole_smooth_win"]
         factor = params["dipole_scalefctr"] if arguments.scale is None else arguments.scale
         if not asked and window > settings.tstop:
-            print(
-                f"hnnlib: the file's smoothing window of {window:g} ms is longer than the run: not smoothed",
-                file=sys.stderr,
+            warnings.warn(
+                f"the file's smoothing window of {window:g} ms is longer than the run: not smoothed", stacklevel=2
             )
             window = 0.0
         polish = cls(window, factor)
@@ -273,14 +274,18 @@ class _Outputs:
         """Return every file that is to be written."""
         return [p for p in (self.result, self.figure, *self.dipoles) if p is not None]
 
-    def write(self, polished: Any) -> None:
-        """Write figure and dipoles; the result itself was written by `simulate`."""
-        if self.dipoles and polished.dipoles:
+    def write(self, result: Any, polished: Any, polish: _Polish) -> None:
+        """Write dipoles and figure; the result itself was written by `simulate`."""
+        if self.dipoles:
             shown = [polished.dipole, *polished.dipoles] if len(self.dipoles) > 1 else polished.dipoles
             for path, dipole in zip(self.dipoles, shown, strict=True):
                 dipole.write(path, overwrite=self.overwrite)
         if self.figure is not None:
-            hn.viz.save_figure(hn.viz.plot_result(polished, show=False), self.figure, overwrite=self.overwrite)
+            # from the result as it is, so that the figure's title tells what was done to the dipole
+            smooth, scale = polish.window or None, polish.factor
+            hn.viz.plot_result(
+                result, scale=scale, smooth=smooth, path=self.figure, overwrite=self.overwrite, show=False
+            )
 
 
 def _check_figure(path: Path) -> None:

@@ -8,12 +8,19 @@ from typing import Any
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.base.schema import within
+from hnnlib.params.params import Params
 from hnnlib.spec.layout import AtPoints
 from hnnlib.spec.network import NetworkSpec, Population
 
-__all__ = ["METADATA", "custom_network", "deprecated", "drive_targets", "seeds", "spike_trains"]
+__all__ = ["METADATA", "check_keys", "custom_network", "deprecated", "drive_targets", "seeds", "spike_trains"]
 
 METADATA = ("morpho_type", "electro_type", "layer", "measure_dipole", "reference", "color", "marker")
+
+
+def check_keys(params: Mapping[str, Any]) -> None:
+    """Raise for a key that is no parameter: a slip in a plain dict would else leave the default in force."""
+    if not isinstance(params, Params):
+        Params(params)
 
 
 def deprecated(what: str) -> None:
@@ -68,10 +75,13 @@ def spike_trains(data: Any) -> tuple[tuple[str | int, ...], tuple[tuple[float, .
         pairs = list(zip(response.spike_times[0].tolist(), response.spike_gids[0].tolist(), strict=True))
         order = list(dict.fromkeys(gid for _, gid in pairs))
     elif isinstance(data, Mapping):
-        return tuple(data), tuple(tuple(times) for times in data.values())
+        return tuple(data), tuple(data.values())
     elif isinstance(data, Iterable):
-        pairs = [(time, gid) for time, gid in data]
-        order = sorted({gid for _, gid in pairs})
+        try:
+            pairs = [(time, gid) for time, gid in data]
+            order = sorted({gid for _, gid in pairs})
+        except (TypeError, ValueError):
+            raise InvalidType("spike_data", data, "must hold pairs (time, source), the sources of one type") from None
     else:
         raise InvalidType(
             "spike_data", data, "must be a dict source -> times, a list of (time, source), or a file name"

@@ -8,6 +8,7 @@ from typing import Any
 
 from hnnlib.base.errors import InvalidType
 from hnnlib.base.resources import param_file
+from hnnlib.editor.arguments import check_keys
 from hnnlib.editor.network import Network
 from hnnlib.models.columns import WEIGHT_KEYS, calcium, law_2021, neymotin_2020
 from hnnlib.params.flat import add_biases, add_drives
@@ -110,4 +111,5 @@ def _resolve(given: _Params) -> Mapping[str, Any]:
         return read_params(given)
     if not isinstance(given, Mapping):
         raise InvalidType("params", given, "must be a dict of parameters, the name of a parameter file, or None")
+    check_keys(given)
     return given

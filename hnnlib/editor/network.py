@@ -11,7 +11,7 @@ import numpy as np
 
 from hnnlib.base.errors import InvalidType, InvalidValue
 from hnnlib.base.schema import put_at, within
-from hnnlib.editor.arguments import METADATA, custom_network, deprecated, drive_targets, seeds, spike_trains
+from hnnlib.editor.arguments import METADATA, check_keys, custom_network, deprecated, drive_targets, seeds, spike_trains
 from hnnlib.editor.gains import class_gains, with_gains
 from hnnlib.editor.select import cells_of, is_nested, nested_targets
 from hnnlib.editor.views import BiasViews, ConnectionViews, DriveViews
@@ -78,6 +78,7 @@ class Network:
     ) -> None:
         if not isinstance(params, Mapping):
             raise InvalidType("params", params, "must be a dict of parameters, e.g. from read_params")
+        check_keys(params)
         if (pos_dict is None) != (cell_types is None):
             raise InvalidValue("pos_dict", pos_dict, "and cell_types must be given together, or neither")
         options = {"threshold": value(params, "threshold"), "celsius": value(params, "celsius")}
@@ -636,7 +637,7 @@ class Network:
         """
         if name in self._spec.electrodes:
             raise InvalidValue("name", name, "is the name of an electrode array already; choose another")
-        single = len(electrode_pos) == 3 and all(isinstance(v, int | float | np.number) for v in electrode_pos)
+        single = np.iterable(electrode_pos) and all(isinstance(v, int | float | np.number) for v in electrode_pos)
         with within(f"electrodes[{name!r}]"):
             electrodes = Electrodes(
                 positions=(electrode_pos,) if single else electrode_pos,

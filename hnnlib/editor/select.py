@@ -35,12 +35,13 @@ def cells_of(net: _Network, field: str, gids: Any) -> tuple[str, tuple[int, ...]
         if gids not in ranges:
             raise UnknownName(field, gids, "cell type", ranges)
         return gids, None
-    wanted = [gids] if isinstance(gids, int | np.integer) else list(gids)
+    wanted = list(gids) if np.iterable(gids) else [gids]
     if not wanted or not all(isinstance(g, int | np.integer) and not isinstance(g, bool) for g in wanted):
         raise InvalidType(field, gids, "must be a cell type, a gid, a range or a list of gids")
     owners = {net.gid_to_type(int(g)) for g in wanted}
     if len(owners) != 1 or not owners <= set(ranges):
-        raise InvalidValue(field, gids, "must be gids of one cell type")
+        known = ", ".join(f"{name} {r.start} to {r.stop - 1}" for name, r in ranges.items())
+        raise InvalidValue(field, gids, f"must be gids of one cell type ({known})")
     name = str(owners.pop())
     indices = tuple(int(g) - ranges[name].start for g in wanted)
     return name, None if indices == tuple(range(len(ranges[name]))) else indices

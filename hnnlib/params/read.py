@@ -118,7 +118,8 @@ def _parse_json(path: Path, text: str) -> dict[str, Any]:
     try:
         given = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        cut = " (is the file cut off?)" if error.pos >= len(text.rstrip()) else ""
+        at_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        cut = " (is the file cut off?)" if at_end else ""
         reason = f"column {error.colno}: not valid JSON{cut}: {error.msg}"
         raise FileFormatError(path, reason, error.lineno) from None
     except _RepeatedKey as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hnnlib.base.errors import InvalidValue
+from hnnlib.base.errors import InvalidValue, UnknownName
 from hnnlib.plan.tables import Plan
 
 __all__ = ["check_plan"]
@@ -18,29 +18,68 @@ def check_plan(plan: Plan) -> None:
     InvalidValue
         Naming the column and the first row that is wrong.
     """
-    n_cells, n_gids = plan.n_cells, plan.n_gids
+    _check_edges(plan)
+    _check_events(plan)
+    _check_biases(plan)
+    _check_probes(plan)
+
+
+def _check_edges(plan: Plan) -> None:
     edges = plan.edges
-    _inside("edges.source_gid", edges.source_gid, n_gids)
-    _inside("edges.target_gid", edges.target_gid, n_cells)
+    _inside("edges.source_gid", edges.source_gid, plan.n_gids)
+    _inside("edges.target_gid", edges.target_gid, plan.n_cells)
     if len(edges):
         n_sites = np.array([t.n_sites for t in plan.templates])[plan.cells.template[edges.target_gid]]
         _all("edges.site", edges.site, (edges.site >= 0) & (edges.site < n_sites), "must be a site of its target")
-        _all("edges.weight_uS", edges.weight_uS, np.isfinite(edges.weight_uS), "must be finite")
-        _all("edges.delay_ms", edges.delay_ms, edges.delay_ms >= 0, "must be >= 0 ms")
+    _finite("edges.weight_uS", edges.weight_uS)
+    _all("edges.delay_ms", edges.delay_ms, edges.delay_ms >= 0, "must be >= 0 ms")
+
+
+def _check_events(plan: Plan) -> None:
     if len(plan.events) != plan.run.n_trials:
         raise InvalidValue(
             "plan.events", len(plan.events), f"must hold one table for each of {plan.run.n_trials} trials"
         )
+    n_drive_cells = len(plan.drive_cells)
     for trial, events in enumerate(plan.events):
-        name = f"events[{trial}].time_ms"
-        if len(events.offset) != len(plan.drive_cells) + 1 or events.offset[-1] != len(events.time_ms):
-            raise InvalidValue(f"plan.events[{trial}].offset", len(events.offset), "must delimit every drive cell")
-        _all(name, events.time_ms, np.isfinite(events.time_ms) & (events.time_ms >= 0), "must be a time >= 0 ms")
-    _inside("biases.gid", plan.biases.gid, n_cells)
-    limits = {"i_synapse": int(plan.site_offset[-1])}
+        name = f"events[{trial}]"
+        _rows(f"{name}.offset", events.offset, n_drive_cells, len(events.time_ms), "every drive cell")
+        good = np.isfinite(events.time_ms) & (events.time_ms >= 0)
+        _all(f"{name}.time_ms", events.time_ms, good, "must be a time >= 0 ms")
+
+
+def _check_biases(plan: Plan) -> None:
+    biases = plan.biases
+    _inside("biases.gid", biases.gid, plan.n_cells)
+    if len(biases.gid):
+        n_sections = np.array([len(t.sections.names) for t in plan.templates])[plan.cells.template[biases.gid]]
+        good = (biases.section >= 0) & (biases.section < n_sections)
+        _all("biases.section", biases.section, good, "must be a section of its cell")
+    for name in ("amplitude_nA", "delay_ms", "duration_ms"):
+        _finite(f"biases.{name}", getattr(biases, name))
+
+
+def _check_probes(plan: Plan) -> None:
+    n_segments, n_sites = int(plan.segment_offset[-1]), int(plan.site_offset[-1])
+    limits = {"v": n_segments, "i_membrane": n_segments, "cai": n_segments, "i_synapse": n_sites}
     for probe in plan.probes:
-        _inside(f"probes[{probe.name!r}].index", probe.index, limits.get(probe.quantity, int(plan.segment_offset[-1])))
-        _all(f"probes[{probe.name!r}].weight", probe.weight, np.isfinite(probe.weight), "must be finite")
+        name = f"probes[{probe.name!r}]"
+        if probe.quantity not in limits:
+            raise UnknownName(f"plan.{name}.quantity", probe.quantity, "quantity", limits)
+        if probe.every < 1:
+            raise InvalidValue(f"plan.{name}.every", probe.every, "must be >= 1")
+        _rows(f"{name}.indptr", probe.indptr, probe.n_rows, len(probe.index), "every row")
+        _inside(f"{name}.index", probe.index, limits[probe.quantity])
+        _finite(f"{name}.weight", probe.weight)
+
+
+def _rows(name: str, offset: np.ndarray, n_rows: int, total: int, what: str) -> None:
+    if len(offset) != n_rows + 1 or offset[0] != 0 or offset[-1] != total or np.any(np.diff(offset) < 0):
+        raise InvalidValue(f"plan.{name}", offset, f"must delimit {what}: {n_rows + 1} numbers from 0 to {total}")
+
+
+def _finite(name: str, column: np.ndarray) -> None:
+    _all(name, column, np.isfinite(column), "must be finite")
 
 
 def _inside(name: str, column: np.ndarray, size: int) -> None:

@@ -146,7 +146,8 @@ class NetworkSpec:
         cell = self._population(target, "target").cell
         sections = cell.sections_at(location)
         if not sections:
-            raise InvalidValue("location", location, f"has no section in {target}")
+            usable = [name for name in (*cell.locations, *cell.sections) if cell.sections_at(name)]
+            raise InvalidValue("location", location, f"has no section in {target} (has {', '.join(usable)})")
         for receptor in receptors:
             for section in sections:
                 present = cell.sections[section].receptors

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from hnnlib.analysis.checks import finite_number
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.results.dipole import Dipole, average_dipoles
-from hnnlib.viz.style import check_axes, colors_of, finish, new_axes
+from hnnlib.viz.style import check_axes, colors_of, figure_of, finish, new_axes, put_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["moment_label", "plot_dipole", "layer_title"]
+__all__ = ["layer_title", "moment_label", "plot_dipole"]
 
 
 def plot_dipole(
@@ -45,8 +45,8 @@ def plot_dipole(
     layer : str or sequence of str
         Parts of the dipole: ``'agg'`` (all), ``'L2'``, ``'L5'``.
     decim : int or sequence of int, optional
-        Keep every ``decim``-th sample after a low-pass filter (`scipy.signal.decimate`, both ways, so that nothing is
-        shifted); a sequence is applied one after the other.
+        Keep every ``decim``-th sample after a low-pass filter that shifts nothing (`scipy.signal.resample_poly`); a
+        sequence is applied one after the other.
     color : color
         Of the lines.
     label : str
@@ -81,7 +81,7 @@ def plot_dipole(
         figure, axes = new_axes(len(layers), size=(6.4, 1.4 + 2.1 * len(layers)))
     else:
         axes = _given_axes(ax, layers)
-        figure = axes[0].figure
+        figure = figure_of(axes[0])
     for panel, name in zip(axes, layers, strict=True):
         for i, trace in enumerate(traces):
             first = i == 0 and mean is None and label != "average"
@@ -93,7 +93,7 @@ def plot_dipole(
             panel.legend(loc="best", frameon=False)
         panel.set_ylabel(moment_label(dipoles[0]))
         if name != "agg" or len(layers) > 1:
-            panel.set_title(layer_title(name))
+            put_title(panel, layer_title(name))
         if panel is axes[-1] or ax is not None:
             panel.set_xlabel("Time (ms)")
         panel.margins(x=0)
@@ -181,7 +181,5 @@ def _factors(decim: Any) -> list[int]:
 def _decimated(x: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
     from scipy import signal
 
-    try:
-        return signal.decimate(x, factor)
-    except ValueError:
-        raise InvalidValue("decim", factor, f"is too large for a dipole of {x.size} samples") from None
+    # Not signal.decimate: its Chebyshev filter, run both ways, makes every slow trace 1.2 % smaller.
+    return signal.resample_poly(x, 1, factor, padtype="line")

@@ -63,12 +63,13 @@ def plot_spikes_hist(
     Raises
     ------
     InvalidType
-        If ``trial_idx`` is no list of integers.
+        If ``cell_response`` is none, or ``trial_idx`` is no list of integers.
     InvalidValue
         If a trial does not exist, or there is not one colour for each histogram.
     UnknownName
         If no spikes have such a type, or a label is not drawn.
     """
+    _check_response(cell_response)
     trials = trial_numbers(trial_idx, cell_response.n_trials)
     groups = _groups(cell_response, spike_types)
     inverted = [invert_spike_types] if isinstance(invert_spike_types, str) else list(invert_spike_types or ())
@@ -81,20 +82,26 @@ def plot_spikes_hist(
     edges = _edges(cell_response, spikes, kwargs_hist)
     options = {"histtype": "stepfilled", "alpha": 0.75, "linewidth": 1.0, **kwargs_hist}
     figure, ax = one_axes(ax, size=(6.4, 2.8))
-    mirror = _mirror(ax) if inverted else None
+    panels = [ax, _mirror(ax)] if inverted else [ax]
     for label, times in spikes.items():
-        panel = mirror if label in inverted else ax
+        panel = panels[-1] if label in inverted else ax
         panel.hist(times, **{"label": label, "color": colors[label], **options, "bins": edges})
-    _limits([ax, mirror] if mirror is not None else [ax])
-    for panel in (ax, mirror):
-        if panel is not None:
-            panel.set_ylabel(_count_label(edges, len(trials), kwargs_hist))
-    handles = [handle for panel in (ax, mirror) if panel is not None for handle in panel.get_legend_handles_labels()[0]]
+    _limits(panels)
+    for panel in panels:
+        panel.set_ylabel(_count_label(edges, len(trials), kwargs_hist))
+    handles = [handle for panel in panels for handle in panel.get_legend_handles_labels()[0]]
     if handles:
         ax.legend(handles=handles, loc="best", frameon=False)
     ax.set_xlim(edges[0], edges[-1])
     ax.set_xlabel("Time (ms)")
     return finish(figure, show)
+
+
+def _check_response(response: Any) -> None:
+    if not isinstance(response, CellResponse):
+        raise InvalidType(
+            "cell_response", response, "must be a CellResponse (net.cell_response is one after simulate_dipole)"
+        )
 
 
 def _groups(response: CellResponse, spike_types: Any) -> dict[str, list[str]]:
@@ -173,7 +180,7 @@ def _count_label(edges: NDArray[np.float64], n_trials: int, options: Mapping[str
         return "Spike density (1/ms)"
     widths = np.diff(edges)
     per = f" per {widths[0]:.3g} ms" if np.allclose(widths, widths[0]) else " per bin"
-    return f"Spikes{per}" + (f"\n({n_trials} trials)" if n_trials > 1 else "")
+    return f"Spikes{per}" + (f" in {n_trials} trials" if n_trials > 1 else "")
 
 
 def plot_spikes_raster(
@@ -221,12 +228,13 @@ def plot_spikes_raster(
     Raises
     ------
     InvalidType
-        If ``trial_idx`` is no list of integers.
+        If ``cell_response`` is none, or ``trial_idx`` is no list of integers.
     InvalidValue
         If a trial does not exist, there is not one colour for each type, or ``dpl`` is missing for ``overlay_dipoles``.
     UnknownName
         If there is no such type.
     """
+    _check_response(cell_response)
     trials = trial_numbers(trial_idx, cell_response.n_trials)
     names = _raster_types(cell_response, cell_types)
     palette = colors_of(names, colors, argument="colors")
@@ -244,10 +252,9 @@ def plot_spikes_raster(
     if not ax.yaxis_inverted():
         ax.invert_yaxis()
     ax.yaxis.get_major_locator().set_params(integer=True)
-    if overlay_dipoles and dpl is not None:
-        _overlay(ax, dpl)
-    if show_legend and names:
-        _legend_above(ax, len(names))
+    lines = _overlay(ax, dpl) if overlay_dipoles and dpl is not None else []
+    if show_legend and (names or lines):
+        _legend_above(ax, lines)
     return finish(figure, show)
 
 
@@ -270,34 +277,35 @@ def _spikes_of(response: CellResponse, name: str, trials: list[int]) -> tuple[ND
     return np.concatenate([np.empty(0), *times]), np.concatenate([np.empty(0, np.int64), *gids])
 
 
-def _legend_above(ax: Any, n_names: int) -> None:
-    # Above the axes: inside, it would hide spikes.
-    handles, labels = ax.get_legend_handles_labels()
+def _legend_above(ax: Any, lines: list[Any]) -> None:
+    handles = [*ax.get_legend_handles_labels()[0], *lines]
+    # Above the axes: inside, it would hide spikes. Legends are filled column by column.
     ax.legend(
-        handles,
-        labels,
+        handles=handles,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=min(n_names, 4),
+        ncols=-(-len(handles) // 2) if len(handles) > 4 else len(handles),
         frameon=False,
         markerscale=2.0,
-        handletextpad=0.2,
-        columnspacing=1.2,
+        handlelength=1.2,
+        columnspacing=1.4,
         borderaxespad=0.2,
         borderpad=0.0,
     )
 
 
-def _overlay(ax: Any, dpl: Dipole | Sequence[Dipole]) -> None:
+def _overlay(ax: Any, dpl: Dipole | Sequence[Dipole]) -> list[Any]:
+    """Draw the dipole of each layer behind the spikes; return the lines."""
     dipole = dpl if isinstance(dpl, Dipole) else average_dipoles(dpl)
     layers = [name for name in dipole.data if name != "agg"] or ["agg"]
     twin = ax.twinx()
     twin.spines["right"].set_visible(True)
+    lines = []
     for i, name in enumerate(layers):
-        grey = ("#000000", "#8C8C8C")[i % 2]
-        twin.plot(dipole.times, dipole.data[name], color=grey, lw=1.3, label=layer_title(name))
+        grey = ("#202020", "#9A9A9A")[i % 2]
+        lines += twin.plot(dipole.times, dipole.data[name], color=grey, lw=1.3, label=f"{layer_title(name)} dipole")
     twin.set_ylabel(moment_label(dipole))
-    twin.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, borderaxespad=0.2, borderpad=0.0)
     # The dots stay visible: the lines' axes go behind, and the dots' own background must then be clear.
     ax.set_zorder(twin.get_zorder() + 1)
     ax.patch.set_visible(False)
+    return lines

@@ -8,14 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 from immutabledict import immutabledict
 
-from hnnlib.base.atomic import replacing
+from hnnlib.base.atomic import check_writable, replacing
 from hnnlib.base.errors import InvalidType, InvalidValue, OutputError, UnknownName
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "DRIVE_COLORS", "STYLE", "colors_of", "finish", "new_axes", "one_axes", "save_figure"]
+__all__ = [
+    "COLORS",
+    "DRIVE_COLORS",
+    "STYLE",
+    "check_axes",
+    "check_figure_path",
+    "colors_of",
+    "figure_of",
+    "finish",
+    "new_axes",
+    "one_axes",
+    "put_title",
+    "save_figure",
+    "trial_numbers",
+]
 
 COLORS = ("#CC79A7", "#0072B2", "#E69F00", "#D55E00", "#009E73", "#56B4E9", "#5D3A9B", "#7F7F7F")
 """Colours of populations that name none: those that colour-blind people tell apart (Okabe & Ito 2008), without the
@@ -28,8 +42,6 @@ STYLE: Mapping[str, Any] = immutabledict(
     {
         "font.size": 10.0,
         "axes.titlesize": 10.5,
-        "axes.titleweight": "semibold",
-        "axes.titlelocation": "left",
         "axes.labelsize": 10.0,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -76,7 +88,8 @@ def new_axes(n_rows: int = 1, *, size: tuple[float, float], three_d: bool = Fals
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    with mpl.rc_context(dict(STYLE)):
+    settings: Any = dict(STYLE)
+    with mpl.rc_context(settings):
         figure, axes = plt.subplots(
             n_rows,
             figsize=size,
@@ -93,7 +106,7 @@ def new_axes(n_rows: int = 1, *, size: tuple[float, float], three_d: bool = Fals
     return figure, axes
 
 
-def one_axes(ax: Any, *, size: tuple[float, float], three_d: bool = False) -> tuple[Figure, Axes]:
+def one_axes(ax: Any, *, size: tuple[float, float], three_d: bool = False) -> tuple[Any, Any]:
     """Return ``ax`` and its figure, or new ones where it is None.
 
     Raises
@@ -104,7 +117,12 @@ def one_axes(ax: Any, *, size: tuple[float, float], three_d: bool = False) -> tu
     if ax is None:
         figure, axes = new_axes(size=size, three_d=three_d)
         return figure, axes[0]
-    return check_axes("ax", ax, three_d).figure, ax
+    return figure_of(check_axes("ax", ax, three_d)), ax
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes are in, the whole one where they are in a part of it."""
+    return ax.figure.canvas.figure
 
 
 def check_axes(path: str, ax: Any, three_d: bool = False) -> Axes:
@@ -117,6 +135,12 @@ def check_axes(path: str, ax: Any, three_d: bool = False) -> Axes:
         need = "three-dimensional, made with projection='3d'" if three_d else "two-dimensional"
         raise InvalidType(path, ax, f"must be {need}")
     return ax
+
+
+def put_title(ax: Axes, text: str) -> None:
+    """Write a title over the left end of the axes."""
+    # Location and weight are read from the style when a title is written: by then it has been left.
+    ax.set_title(text, loc="left", fontsize=STYLE["axes.titlesize"], fontweight="bold", color="#202020")
 
 
 def finish(figure: Figure, show: bool) -> Figure:
@@ -211,6 +235,38 @@ def trial_numbers(trial_idx: Any, n_trials: int) -> list[int]:
     return numbers
 
 
+def check_figure_path(path: str | os.PathLike[str], overwrite: bool = True) -> str:
+    """Check that a figure can be saved at ``path``, before hours of work depend on it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to be written.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    format : str
+        The format that the ending stands for, e.g. ``'png'``.
+
+    Raises
+    ------
+    OutputError
+        If the file can't be written, or its ending is no format; names those that are.
+    InvalidType
+        If ``path`` is no path.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    extension = check_writable(path, overwrite).suffix.lower()
+    formats = sorted(FigureCanvasBase.get_supported_filetypes())
+    if extension.removeprefix(".") not in formats:
+        ends = f"ends in {extension!r}" if extension else "has no ending"
+        raise OutputError(path, f"{ends}; a figure's file must end in {', '.join(f'.{f}' for f in formats)}")
+    return extension.removeprefix(".")
+
+
 def save_figure(fig: Figure, path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a figure to a file, whole or not at all.
 
@@ -225,17 +281,9 @@ def save_figure(fig: Figure, path: str | os.PathLike[str], overwrite: bool = Tru
 
     Raises
     ------
-    OutputError
-        If the file can't be written, or its ending is no format; names those that are.
-    InvalidType
-        If ``path`` is no path.
+    OutputError, InvalidType
+        As in `check_figure_path`.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise InvalidType("path", path, "must be the path of a file")
-    extension = os.path.splitext(os.fspath(path))[1].lower()
-    formats = sorted(fig.canvas.get_supported_filetypes())
-    if not os.path.isdir(path) and extension.removeprefix(".") not in formats:
-        ends = f"ends in {extension!r}" if extension else "has no ending"
-        raise OutputError(path, f"{ends}; a figure's file must end in {', '.join(f'.{f}' for f in formats)}")
+    kind = check_figure_path(path, overwrite)
     with replacing(path, overwrite) as temporary:
-        fig.savefig(temporary, dpi=200, format=extension.removeprefix("."))
+        fig.savefig(temporary, dpi=200, format=kind)

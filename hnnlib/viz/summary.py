@@ -18,7 +18,7 @@ from hnnlib.spec.network import NetworkSpec
 from hnnlib.viz.cells import population_colors
 from hnnlib.viz.dipole import layer_title, moment_label
 from hnnlib.viz.spikes import plot_spikes_hist, plot_spikes_raster
-from hnnlib.viz.style import COLORS, colors_of, finish, new_axes, save_figure
+from hnnlib.viz.style import COLORS, check_figure_path, colors_of, finish, new_axes, put_title, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,13 @@ INK = "#202020"
 N_PEAKS = 4
 """So many peaks are named at most: more would cover the line they belong to."""
 
-SMALLEST_PROMINENCE = 0.2
+DRIVE_BIN = 2.0
+"""Width of the bins that events of drives are counted in (ms)."""
+
+LABEL_HALF_WIDTH = 0.08
+"""Half the width of a peak's label, as a part of the time axis."""
+
+SMALLEST_PROMINENCE = 0.1
 """Peaks that stand out by less than this part of the dipole's range are not named."""
 
 
@@ -79,6 +85,8 @@ def plot_result(
     """
     if not isinstance(result, Result):
         raise InvalidType("result", result, "must be a Result, as simulate() or read_result() return it")
+    if path is not None:
+        check_figure_path(path, overwrite)
     network = _network_of(result)
     dipoles = [_processed(dpl, scale, smooth) for dpl in result.dipoles]
     panels = _panels(result, dipoles)
@@ -99,7 +107,7 @@ def plot_result(
     for ax in axes[:-1]:
         ax.set_xlabel("")
     axes[-1].set_xlabel("Time (ms)")
-    figure.align_ylabels(axes)
+    figure.align_ylabels([ax for ax in axes if ax.get_ylabel()])
     figure.suptitle(_title(result, network, dipoles, smooth) if title is None else title, x=0.02, ha="left", size=11)
     if path is not None:
         save_figure(figure, path, overwrite)
@@ -132,15 +140,17 @@ def _panels(result: Result, dipoles: Sequence[Dipole]) -> list[tuple[str, float]
     if dipoles:
         panels.append(("dipole", 2.4))
         if len(dipoles[0].data) > 2:
-            panels.append(("layers", 1.4))
+            panels.append(("layers", 1.7))
     if set(response.cell_types) & cells or (response.cell_types and not cells):
         panels.append(("spikes", 2.6))
     return panels
 
 
 def _draw_drives(ax: Any, response: CellResponse) -> None:
-    plot_spikes_hist(response, ax=ax, bins=85, show=False)
-    ax.set_title("Drives")
+    start, stop = response.times[[0, -1]] if response.times is not None else (0.0, _last_spike(response))
+    plot_spikes_hist(response, ax=ax, bins=np.arange(start, stop + DRIVE_BIN, DRIVE_BIN), show=False)
+    put_title(ax, "Drives" + (" (all trials)" if response.n_trials > 1 else ""))
+    ax.set_ylabel(f"Spikes per {DRIVE_BIN:g} ms")
     _legend_at_title(ax)
 
 
@@ -152,24 +162,24 @@ def _draw_dipole(ax: Any, dipoles: Sequence[Dipole]) -> None:
     ax.plot(mean.times, mean.data["agg"], color=INK, lw=2.2, label="average")
     ax.axhline(0.0, color="#BFBFBF", lw=0.8, zorder=0)
     ax.set_ylabel(moment_label(mean))
-    ax.set_title("Current dipole")
+    put_title(ax, "Current dipole")
     if len(dipoles) > 1:
         _legend_at_title(ax)
     ax.margins(y=0.2)
     for peak in _main_peaks(mean):
         up = peak.amplitude > 0
+        near = np.abs(mean.times - peak.time) <= LABEL_HALF_WIDTH * np.ptp(mean.times)
+        beyond = [(np.max if up else np.min)(dpl.data["agg"][near]) for dpl in dipoles]
         ax.plot(peak.time, peak.amplitude, "o", ms=5, color=INK, mec="white", mew=0.8, zorder=4)
         ax.annotate(
-            f"{peak.time:.0f} ms, {peak.amplitude:.3g} nAm",
-            (peak.time, peak.amplitude),
-            xytext=(0, 7 if up else -7),
+            f"{peak.time:.0f} ms, {peak.amplitude:.3g} nAm".replace("-", "−"),
+            (peak.time, max(beyond) if up else min(beyond)),  # clear of all trials
+            xytext=(0, 6 if up else -6),
             textcoords="offset points",
             ha="center",
             va="bottom" if up else "top",
             fontsize=9,
             color=INK,
-            bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
-            zorder=5,
         )
 
 
@@ -194,17 +204,17 @@ def _draw_layers(ax: Any, dipoles: Sequence[Dipole], network: NetworkSpec | None
     ax.axhline(0.0, color="#BFBFBF", lw=0.8, zorder=0)
     for name in layers:
         ax.plot(mean.times, mean.data[name], color=colors[name], lw=1.6, label=layer_title(name))
-    ax.set_ylabel("(nAm)" if mean.scale_applied == 1 else f"(nAm × {mean.scale_applied:g})")
-    ax.set_title("Layers" + (" (average)" if len(dipoles) > 1 else ""))
+    ax.set_ylabel(moment_label(mean).replace("Dipole moment", "Moment"))
+    put_title(ax, "Layers" + (" (average)" if len(dipoles) > 1 else ""))
     _legend_at_title(ax)
 
 
 def _draw_spikes(ax: Any, response: CellResponse, network: NetworkSpec | None) -> None:
-    colors = None if network is None else population_colors(network)
-    trial = " of trial 1" if response.n_trials > 1 else ""
+    drawn = response.cell_type_names or response.cell_types
+    colors = {} if network is None else {n: c for n, c in population_colors(network).items() if n in drawn}
     plot_spikes_raster(response, trial_idx=0, ax=ax, colors=colors, show=False, marker_size=4.5, show_legend=False)
-    ax.set_title(f"Spikes{trial}")
-    if network is None or colors is None:
+    put_title(ax, "Spikes" + (" (trial 0)" if response.n_trials > 1 else ""))
+    if network is None or set(colors) != set(network.populations):
         return
     counts = network.gid_counts()
     first, middles = 0, []
@@ -213,7 +223,7 @@ def _draw_spikes(ax: Any, response: CellResponse, network: NetworkSpec | None) -
         first += counts[name]
         ax.axhline(first - 0.5, color="#DDDDDD", lw=0.8, zorder=0)
     ax.set_ylim(first - 0.5, -0.5)
-    ax.set_yticks(middles, [f"{name}\n{counts[name]} cells" for name in network.populations])
+    ax.set_yticks(middles, [f"{name}\n{_cells(counts[name])}" for name in network.populations])
     ax.tick_params(axis="y", length=0)
     for text, name in zip(ax.get_yticklabels(), network.populations, strict=True):
         text.set_color(colors[name])
@@ -244,15 +254,23 @@ def _window(result: Result) -> tuple[float, float]:
     times = result.cell_response.times
     if times is not None and times.size > 1:
         return float(times[0]), float(times[-1])
-    return 0.0, float(max(t.max() for t in result.cell_response.spike_times if t.size))
+    return 0.0, _last_spike(result.cell_response)
+
+
+def _last_spike(response: CellResponse) -> float:
+    return float(max(times.max() for times in response.spike_times if times.size))
 
 
 def _title(result: Result, network: NetworkSpec | None, dipoles: Sequence[Dipole], smooth: float | None) -> str:
     parts = []
     if network is not None:
         counts = network.gid_counts()
-        parts.append(f"{sum(counts[name] for name in network.populations)} cells")
+        parts.append(_cells(sum(counts[name] for name in network.populations)))
     parts.append(f"{result.n_trials} trial{'' if result.n_trials == 1 else 's'}")
     if dipoles and smooth is not None:
         parts.append(f"smoothed over {smooth:g} ms")
     return " · ".join(parts)
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'}"

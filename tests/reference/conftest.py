@@ -8,7 +8,6 @@ from typing import Any
 import attrs
 import pytest
 
-from hnnlib.compile.build import compile_plan
 from hnnlib.models.columns import neymotin_2020
 from hnnlib.params.flat import add_drives
 from hnnlib.params.params import Params
@@ -16,7 +15,6 @@ from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records, TrialRecord
 from hnnlib.results.result import Result
 from hnnlib.spec.network import NetworkSpec
-from hnnlib.spec.run import RunSpec
 
 
 @pytest.fixture(scope="session")
@@ -27,19 +25,6 @@ def default_network(default_params: Params) -> Callable[[Mapping[str, Any]], Net
         return add_drives(neymotin_2020(default_params, tuple(meta["mesh_shape"])), default_params)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def run_trial() -> Callable[..., tuple[Plan, TrialRecord]]:
-    """Return a function that runs the first trial of a network on NEURON and returns plan and record."""
-
-    def run(network: NetworkSpec, tstop: float, **options: Any) -> tuple[Plan, TrialRecord]:
-        from hnnlib.backends.neuron.engine import NeuronEngine
-
-        plan = compile_plan(network, RunSpec(tstop=tstop, **options))
-        return plan, NeuronEngine().run(plan, [0]).trials[0]
-
-    return run
 
 
 @attrs.frozen

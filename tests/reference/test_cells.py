@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,7 @@ from hnnlib.models.cells.basket import basket
 from hnnlib.models.cells.l2_pyramidal import l2_pyramidal
 from hnnlib.models.cells.l5_pyramidal import l5_pyramidal, l5_pyramidal_calcium
 from hnnlib.spec.drives import SpikeTrainDrive
-from hnnlib.spec.layout import AtPoints
-from hnnlib.spec.network import NetworkSpec, Population, TonicBias
+from hnnlib.spec.network import NetworkSpec, TonicBias
 from hnnlib.spec.run import Record
 
 pytestmark = pytest.mark.neuron
@@ -30,7 +30,7 @@ FILES = (
 )
 
 
-def one_cell(meta: dict[str, Any]) -> NetworkSpec:
+def network_of(meta: dict[str, Any], one_cell: Callable[..., NetworkSpec]) -> NetworkSpec:
     """Return a network of the one cell that a reference file is about, with its clamps and synaptic events."""
     cells = {
         "L2_basket": lambda: basket(distal=True),
@@ -39,14 +39,9 @@ def one_cell(meta: dict[str, Any]) -> NetworkSpec:
         "L5_pyramidal": l5_pyramidal,
         "L5_pyramidal_calcium": l5_pyramidal_calcium,
     }
-    cell = cells[meta["cell"]]()
     assert {clamp["loc"] for clamp in meta["clamps"]} <= {0.5}, "a tonic bias acts at the middle of a section"
-    return NetworkSpec(
-        populations={
-            "cell": Population(
-                cell=cell, place=AtPoints(points=[(0.0, 0.0, 0.0)]), measure_dipole=cell.dipole_axis is not None
-            )
-        },
+    return one_cell(
+        cells[meta["cell"]](),
         biases={
             f"clamp{i}": {
                 "cell": TonicBias(
@@ -67,18 +62,17 @@ def one_cell(meta: dict[str, Any]) -> NetworkSpec:
             )
             for i, event in enumerate(meta["synaptic_events"])
         },
-        origin=(0.0, 0.0, 0.0),
         threshold=meta["spike_threshold_mV"],
         celsius=meta["celsius"],
     )
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_cell(name, reference, run_trial):
+def test_cell(name, reference, one_cell, run_trial):
     arrays, meta = reference(name)
     sections = tuple(dict.fromkeys(["soma", *meta["vdend_rows"]]))
     record = Record(vsec=sections, ca=tuple(meta["cai_rows"]) or False)
-    plan, trial = run_trial(one_cell(meta), meta["tstop_ms"], dt=meta["dt_ms"], record=record)
+    plan, trial = run_trial(network_of(meta, one_cell), meta["tstop_ms"], dt=meta["dt_ms"], record=record)
     probes = {probe.name: probe for probe in plan.probes}
 
     rows = dict(zip(probes["vsec"].labels["section"], trial.samples["vsec"].T, strict=True))

@@ -11,6 +11,7 @@ import numpy as np
 from hnnlib.backends.neuron.probe import ProbeRecorder
 from hnnlib.backends.neuron.session import Session
 from hnnlib.backends.protocol import Progress
+from hnnlib.mechanisms.catalogue import lookup
 from hnnlib.plan.tables import Biases, Edges, Plan, Probe, Template, digest_of
 
 __all__ = ["NeuronNetwork"]
@@ -231,21 +232,30 @@ class _Cell:
             section.Ra = float(s.Ra_ohm_cm[i])
             section.cm = float(s.cm_uF_cm2[i])
             section.nseg = int(s.nseg[i])
-        self._paint()
+        self._paint(h)
         self._v0 = s.v0_mV.tolist()
         self._segments: list[Any] | None = None
 
-    def _paint(self) -> None:
+    def _paint(self, h: Any) -> None:
         nseg = self.template.sections.nseg
+        reads: dict[int, set[str]] = {}
+        writes: dict[int, set[str]] = {}
         for density in self.template.densities:
             row = 0
+            mechanism = lookup(density.mechanism)
             for i in density.sections.tolist():
                 section = self.sections[i]
                 section.insert(density.mechanism)
+                reads.setdefault(i, set()).update(mechanism.reads)
+                writes.setdefault(i, set()).update(mechanism.writes)
                 rows = slice(row, row + int(nseg[i]))
                 row += int(nseg[i])
                 for parameter, values in density.parameters.items():
                     self._set(section, f"{parameter}_{density.mechanism}", values[rows])
+        for i, written in writes.items():
+            if "cai" in written and "eca" not in reads[i]:
+                # NEURON need not compute a reversal potential at every step that nothing reads: 3 % of a run
+                h.ion_style("ca_ion", 3, 2, 1, 0, 1, sec=self.sections[i])
 
     @staticmethod
     def _set(section: Any, attribute: str, values: np.ndarray) -> None:

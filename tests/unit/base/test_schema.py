@@ -318,8 +318,15 @@ def test_a_path_that_leads_nowhere(machine, path, at, message):
         assert error.value.path == at
 
 
-@pytest.mark.parametrize("path", ["", ".", "[]"])
-def test_an_empty_path(machine, path):
+def test_names_with_dots_and_brackets():
+    machine = Machine(parts={"a.b": Disc(radius=1.0), "c[0]": Disc(radius=2.0)})
+    assert get_at(machine, "parts['a.b'].radius") == 1.0
+    assert get_at(machine, "parts[a.b].radius") == 1.0
+    assert get_at(put_at(machine, 'parts["c[0]"].radius', 3), "parts['c[0]'].radius") == 3.0
+
+
+@pytest.mark.parametrize("path", ["", ".", "[]", "['']", "parts['a", "parts[a", "parts]"])
+def test_no_path(machine, path):
     with pytest.raises(InvalidValue, match="must name a field"):
         get_at(machine, path)
 

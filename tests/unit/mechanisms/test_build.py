@@ -1,4 +1,4 @@
-"""Compiling once per machine: cache, errors, processes that come together. The compiler is a stand-in, but for one test."""
+"""Compiling once per machine: cache, errors, processes that come together. All but one test use a stand-in compiler."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_a_failed_compilation_shows_the_end_of_its_log_and_leaves_no_library(mac
         mechanism_library()
     text = str(caught.value)
     log = re.search(r"whole log is in (\S+);", text)[1]
-    assert len(open(log).read()) > 5000
+    assert len(Path(log).read_text()) > 5000
     assert text.endswith("Illegal block at line 20\n")
     assert 1500 < len(text) < 2500
     assert not [p for p in machine.cache.iterdir() if p.is_dir()]

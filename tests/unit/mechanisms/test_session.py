@@ -67,7 +67,9 @@ def test_what_lies_compiled_in_the_current_folder_is_not_loaded(folder_with_mech
 
 
 def test_foreign_mechanisms_of_the_same_name_are_named(folder_with_mechanisms):
-    done = run_in(folder_with_mechanisms, "import neuron; from hnnlib.backends.neuron.session import session; session()")
+    done = run_in(
+        folder_with_mechanisms, "import neuron; from hnnlib.backends.neuron.session import session; session()"
+    )
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
     assert "MechanismBuildError: NEURON has loaded" in last
