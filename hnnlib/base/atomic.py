@@ -48,6 +48,11 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = True) -> Path
         raise OutputError(target, "is a folder, not a file")
     if not os.path.isdir(folder):
         raise OutputError(target, f"its folder {str(folder)!r} does not exist")
+    if os.path.exists(target):
+        if not os.path.isfile(target):
+            raise OutputError(target, "is no regular file and would be replaced by one")
+        if not overwrite:
+            raise OutputExists(target, "exists already; allow overwriting or choose another name")
     try:
         # Done, not asked: os.access tells nothing of quotas, of some network file systems, or of root's own limits.
         with tempfile.TemporaryFile(dir=folder):
@@ -55,11 +60,6 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = True) -> Path
     except OSError as error:
         reason = f"its folder {str(folder)!r} can't be written to ({error.strerror or error})"
         raise OutputError(target, reason) from error
-    if os.path.exists(target):
-        if not os.path.isfile(target):
-            raise OutputError(target, "is no regular file and would be replaced by one")
-        if not overwrite:
-            raise OutputExists(target, "exists already; allow overwriting or choose another name")
     return target
 
 

@@ -195,4 +195,5 @@ class UnsupportedPlan(HnnlibError, ValueError):
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    # of a long value the end too: a path says most there
+    return text if len(text) <= 120 else f"{text[:60]}...{text[-57:]}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hnnlib.base.errors import FileFormatError, UnknownName
 
-__all__ = ["mod_dir", "param_dir", "param_file"]
+__all__ = ["located", "mod_dir", "param_dir", "param_file"]
 
 
 def mod_dir() -> Path:
@@ -66,6 +66,25 @@ def param_file(name: str) -> Path:
             return candidate
     known = sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     raise UnknownName("param_file", name, "parameter file of the package", known)
+
+
+def located(path: Path) -> Path:
+    """Return where a file is that scripts look for in the package's own folder ``param``, as HNN-core has it.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    Path
+        The file of that name that comes with the package, if ``path`` stands for one; else ``path``.
+    """
+    if path.parent.name != "param" or path.parent.resolve() != Path(__file__).resolve().parent.parent / "param":
+        return path
+    shipped = param_dir() / path.name
+    return shipped if shipped.is_file() else path
 
 
 def _packaged(name: str) -> Path:

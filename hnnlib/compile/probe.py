@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hnnlib.base.errors import InvalidValue
+from hnnlib.base.errors import UnknownName
 from hnnlib.plan.tables import Cells, Probe, Sections, Template
 from hnnlib.spec.network import Electrodes, NetworkSpec
 from hnnlib.spec.run import Record
@@ -235,7 +235,7 @@ def _check_sections(what: bool | str | tuple[str, ...], templates: tuple[Templat
         known = dict.fromkeys(n for t in templates for n in t.sections.names)
         for name in what:
             if name not in known:
-                raise InvalidValue(f"record.{field}", name, f"is a section of no cell (they have {', '.join(known)})")
+                raise UnknownName(f"record.{field}", name, "section of any cell", known)
 
 
 def _segment_probe(

@@ -258,12 +258,17 @@ def _compile(
     shutil.copyfile(library, out / library.name)
 
 
+def find_compiler() -> str | None:
+    """Return the command of a C++ compiler: what CXX names, else c++, g++ or clang++; None where there is none."""
+    wanted = [name for name in (os.environ.get("CXX", ""), "c++", "g++", "clang++") if name]
+    return next((name for name in wanted if shutil.which(name.split()[0])), None)
+
+
 def _toolchain() -> tuple[dict[str, str], list[str]]:
     """Return environment and command of NEURON's compile script, or name all that is missing."""
     found = {name: shutil.which(name) for name in ("bash", "make")}
     missing = [name for name, path in found.items() if path is None]
-    wanted = [name for name in (os.environ.get("CXX", ""), "c++", "g++", "clang++") if name]
-    compiler = next((name for name in wanted if shutil.which(name.split()[0])), None)
+    compiler = find_compiler()
     if compiler is None:
         missing.insert(0, "a C++17 compiler (c++, g++ or clang++)")
     if missing:

@@ -16,12 +16,15 @@ from typing import Any, NamedTuple
 
 from hnnlib.base.errors import FileFormatError, MechanismBuildError, MissingFile, UnknownName
 
-__all__ = ["Node", "Source", "neuron_file", "syntax_tree"]
+__all__ = ["DISCONTINUITY", "Node", "Source", "neuron_file", "syntax_tree"]
 
 # What NEURON always has, and the file in its installation that says so.
 _NEURON_FILES = (("pas", "passive"), ("ExpSyn", "expsyn"), ("Exp2Syn", "exp2syn"), ("hh", "hh"))
 
 _TIMEOUT_S = 60.0
+
+# What stands for state_discontinuity in the tree.
+DISCONTINUITY = "state_discontinuity_"
 
 # --------------------------------------------------------------------------------------------------------- syntax tree
 
@@ -89,7 +92,9 @@ def syntax_tree(file: Path) -> Node:
     # end matter; --force lets it go on where code for CoreNEURON could not be made.
     with tempfile.TemporaryDirectory(prefix="hnnlib-") as folder:
         copy = Path(folder) / "mechanism.mod"
-        shutil.copyfile(file, copy)
+        # The tool makes an assignment of it, and where that stands in a choice drops the whole choice (9.0.2).
+        text = file.read_text(encoding="utf-8", errors="replace")
+        copy.write_text(re.sub(r"\bstate_discontinuity\b", DISCONTINUITY, text), encoding="utf-8")
         command = [tool, copy.name, "-o", "out", "--scratch", "out", "passes", "--json-ast", "codegen", "--force"]
         done = subprocess.run(
             command,
@@ -193,7 +198,7 @@ class Source:
         found = [(m[0], number) for number, line in enumerate(text.split("\n"), 1) for m in _WORDS.finditer(line)]
         self.words = [word for word, _ in found]
         self.lines = [line for _, line in found]
-        self._place, self._end = 0, len(self.words)
+        self._start, self._place, self._end = 0, 0, len(self.words)
 
     @property
     def line(self) -> int:
@@ -201,14 +206,14 @@ class Source:
         return self.lines[self._place] if self.lines else 0
 
     def enter(self, *header: str) -> int:
-        """Go to a block outside of any other, e.g. ``PROCEDURE``, ``rates``, and return its line; 0 if there is none."""
+        """Go to a block outside of any other, e.g. ``PROCEDURE``, ``rates``; return its line, or 0 if there is none."""
         depth, start = 0, None
         for k, word in enumerate(self.words):
             if start is None and depth == 0 and tuple(self.words[k : k + len(header)]) == header:
                 start = k
             depth += {"{": 1, "}": -1}.get(word, 0)
             if start is not None and word == "}" and depth == 0:
-                self._place, self._end = start, k
+                self._start, self._place, self._end = start, start, k
                 return self.line
         return 0
 
@@ -219,6 +224,10 @@ class Source:
                 self._place = k
                 break
         return self.line
+
+    def count(self, *words: str) -> int:
+        """Return how often some words stand in this block."""
+        return sum(word in words for word in self.words[self._start : self._end])
 
     def until(self, *ends: str) -> list[str]:
         """Return the words after the last find, up to one of ``ends``."""

@@ -12,34 +12,22 @@ from hnnlib.base.errors import FileFormatError, HnnlibError
 from hnnlib.mechanisms.catalogue import Kind, Parameter
 from hnnlib.mechanisms.evaluate import evaluate
 from hnnlib.mechanisms.nmodl import Node, Source, neuron_file, syntax_tree
+from hnnlib.mechanisms.statements import BodyReader, read_expression
 from hnnlib.mechanisms.syntax import (
-    Assign,
-    Binary,
+    PROVIDED,
     Block,
     Call,
     CallStatement,
-    Conductance,
-    Equation,
-    Expression,
-    If,
     Ion,
     MechanismCode,
-    Name,
     NetReceive,
-    Number,
     Obstacle,
     Routine,
     Solve,
-    Statement,
     Table,
-    Unary,
-    Unsupported,
 )
 
-__all__ = ["PROVIDED", "neuron_file", "parse_mechanism"]
-
-# What the simulator sets for every mechanism.
-PROVIDED = ("v", "t", "dt", "celsius", "area", "diam")
+__all__ = ["neuron_file", "parse_mechanism"]
 
 _KINDS: Mapping[str, Kind] = immutabledict(
     {"SUFFIX": "density", "POINT_PROCESS": "point", "ARTIFICIAL_CELL": "artificial"}
@@ -47,7 +35,7 @@ _KINDS: Mapping[str, Kind] = immutabledict(
 
 # Numbers behind the units that mechanisms are known to name, as NEURON 9 takes them: CODATA 2018, exact in SI.
 _K, _E, _MOLE = 1.380649e-23, 1.602176634e-19, 6.02214076e23
-_FACTORS: Mapping[tuple[str, str], float] = immutabledict(
+_FACTORS: Mapping[tuple[str, ...], float] = immutabledict(
     {
         ("faraday", "coulomb"): _E * _MOLE,
         ("faraday", "coulombs"): _E * _MOLE,
@@ -64,9 +52,10 @@ _FACTORS: Mapping[tuple[str, str], float] = immutabledict(
 _SILENT = frozenset(("Model", "BlockComment", "LineComment", "UnitState", "IndependentBlock"))
 _DECLARING = frozenset(
     (
-        "NeuronBlock UnitBlock ConstantBlock ParamBlock StateBlock AssignedBlock Define LocalListStatement InitialBlock "
-        "BreakpointBlock DerivativeBlock ProcedureBlock FunctionBlock NetReceiveBlock"
-    ).split()
+        *("NeuronBlock", "UnitBlock", "ConstantBlock", "ParamBlock", "StateBlock", "AssignedBlock", "Define"),
+        *("LocalListStatement", "InitialBlock", "BreakpointBlock", "DerivativeBlock", "ProcedureBlock"),
+        *("FunctionBlock", "NetReceiveBlock"),
+    )
 )
 # How NMODL spells what has no form here, and why it has none.
 _OUTSIDE: Mapping[str, tuple[str, str]] = immutabledict(
@@ -133,17 +122,16 @@ class _FileReader:
         self.read_constants()
         for block in tree.children:
             if block.kind not in _SILENT and block.kind not in _DECLARING:
-                self.refuse(block, enter=True)
+                word, reason = _OUTSIDE.get(block.kind, (block.kind, "is not known here"))
+                self.refuse(self.source.enter(word), word, reason)
 
     # ------------------------------------------------------------------------------------------------- declarations
 
     def blocks(self, *kinds: str) -> list[Node]:
         return self.tree.all(*kinds)
 
-    def refuse(self, node: Node, enter: bool = False) -> None:
-        word, reason = _OUTSIDE.get(node.kind, (node.kind, "is not known here"))
-        line = self.source.enter(word) if enter else self.source.go_to((word,))
-        self.outside.append(Obstacle(file=str(self.file), line=line, statement=word, reason=reason))
+    def refuse(self, line: int, statement: str, reason: str) -> None:
+        self.outside.append(Obstacle(file=str(self.file), line=line, statement=statement, reason=reason))
 
     def read_neuron_block(self) -> None:
         neuron = next(iter(self.blocks("NeuronBlock")), None)
@@ -162,8 +150,9 @@ class _FileReader:
             elif statement.kind == "ThreadSafe":
                 self.is_thread_safe = True
             elif statement.kind not in ("Suffix", "LineComment", "BlockComment"):
+                word, reason = _OUTSIDE.get(statement.kind, (statement.kind, "is not known here"))
                 self.source.enter("NEURON")
-                self.refuse(statement)
+                self.refuse(self.source.go_to((word,)), word, reason)
         self.ranged, self.shared, self.nonspecific = names["Range"], names["Global"], names["Nonspecific"]
 
     def read_declarations(self) -> None:
@@ -171,31 +160,28 @@ class _FileReader:
         parameters = {}
         for node in (n for block in self.blocks("ParamBlock") for n in block.children if n.kind == "ParamAssign"):
             value, unit = node.first("Double", "Integer"), node.first("Unit")
-            self.refuse_array(node)
+            self.refuse_array(node, "PARAMETER")
             if node.text not in not_own:
                 parameters[node.text] = Parameter(float(value.text) if value else 0.0, unit.text if unit else "")
         self.parameters = {name: p for name, p in parameters.items() if name in self.ranged}
         self.global_parameters = {name: p for name, p in parameters.items() if name not in self.ranged}
-        self.states = self.variables("StateBlock")
-        own = [name for name in self.variables("AssignedBlock") if name not in not_own]
+        self.states = self.variables("StateBlock", "STATE")
+        own = [name for name in self.variables("AssignedBlock", "ASSIGNED") if name not in not_own]
         outer = [local.text for node in self.blocks("LocalListStatement") for local in node.children]
         self.assigned = [name for name in own if name not in self.shared]
         self.global_assigned = [name for name in own if name in self.shared] + outer
 
-    def variables(self, kind: str) -> list[str]:
+    def variables(self, kind: str, block: str) -> list[str]:
         nodes = [n for block in self.blocks(kind) for n in block.children if n.kind == "AssignedDefinition"]
         for node in nodes:
-            self.refuse_array(node)
+            self.refuse_array(node, block)
         return [node.text for node in nodes]
 
-    def refuse_array(self, node: Node) -> None:
+    def refuse_array(self, node: Node, block: str) -> None:
         # a lone whole number after the name is a length, a pair is FROM and TO
-        if node.first("IndexedName") or len(node.all("Integer")) == 1 and node.kind == "AssignedDefinition":
-            self.source.enter({"ParamAssign": "PARAMETER"}.get(node.kind, "ASSIGNED")) or self.source.enter("STATE")
-            line = self.source.go_to((node.text, "["))
-            self.outside.append(
-                Obstacle(file=str(self.file), line=line, statement=f"{node.text}[]", reason="arrays are not modelled")
-            )
+        if node.first("IndexedName") or (node.kind == "AssignedDefinition" and len(node.all("Integer")) == 1):
+            self.source.enter(block)
+            self.refuse(self.source.go_to((node.text, "[")), f"{node.text}[]", "arrays are not modelled")
 
     def read_constants(self) -> None:
         self.constants: dict[str, float] = {}
@@ -211,18 +197,17 @@ class _FileReader:
                 else:
                     self.source.enter("UNITS")
                     line, text = self.source.go_to((node.text, "=")), " ".join(f"({unit})" for unit in units)
-                    statement, reason = f"{node.text} = {text}", "the number behind these units is not known here"
-                    self.outside.append(Obstacle(file=str(self.file), line=line, statement=statement, reason=reason))
+                    self.refuse(line, f"{node.text} = {text}", "the number behind these units is not known here")
 
     # ------------------------------------------------------------------------------------------------------- blocks
 
-    def body_reader(self, node: Node, *header: str) -> _BodyReader:
+    def body_reader(self, node: Node, *header: str) -> BodyReader:
         line = self.source.enter(*header)
         # the tool puts _l before the names of arguments
         arguments = {a.text: a.text.removeprefix("_l") for a in node.all("Argument")}
-        return _BodyReader(self.source, line, arguments, node)
+        return BodyReader(self.source, line, arguments, node)
 
-    def block(self, kind: str, *header: str, name: str | None = None) -> _BodyReader | None:
+    def block(self, kind: str, *header: str, name: str | None = None) -> BodyReader | None:
         for node in self.blocks(kind):
             if name is None or node.text == name:
                 return self.body_reader(node, *header)
@@ -235,7 +220,7 @@ class _FileReader:
         return Routine(
             name=node.text,
             is_function=is_function,
-            arguments=tuple(reader.rename.values()),
+            arguments=reader.arguments,
             body=reader.body,
             locals=tuple(reader.locals),
             table=table,
@@ -247,10 +232,9 @@ class _FileReader:
         known = {name: p.default for name, p in self.global_parameters.items()} | self.constants
         words = tuple(name.text for name in names)
         try:
-            ends = [float(evaluate(_expression(end, {}), known)) for end in (low, high, n)]
-        except (HnnlibError, _NoFormError):
-            reason = "its ends must be numbers that are the same for all"
-            self.outside.append(Obstacle(file=str(self.file), line=line, statement="TABLE", reason=reason))
+            ends = [float(evaluate(read_expression(end, {}), known)) for end in (low, high, n)]
+        except HnnlibError:
+            self.refuse(line, "TABLE", "its ends must be numbers that are the same for all")
             return None
         return Table(
             variables=words[:n_variables] or (routine,),
@@ -265,7 +249,7 @@ class _FileReader:
         if reader is None:
             return None
         return NetReceive(
-            arguments=tuple(reader.rename.values()),
+            arguments=reader.arguments,
             body=reader.body,
             locals=tuple(reader.locals),
             initial=reader.initial,
@@ -280,21 +264,25 @@ class _FileReader:
             call = CallStatement(Call(solve.block, ()), solve.line)
             return Block(body=(call,), line=routines[solve.block].line)
         reader = self.block("DerivativeBlock", "DERIVATIVE", solve.block, name=solve.block)
-        return reader.block() if reader else Block()
+        if reader is None:
+            self.refuse(solve.line, f"SOLVE {solve.block}", "is neither a DERIVATIVE block nor a PROCEDURE")
+            return Block()
+        return reader.block()
 
     def mechanism(self) -> MechanismCode:
         initial = self.block("InitialBlock", "INITIAL")
         breakpoint_ = self.block("BreakpointBlock", "BREAKPOINT")
         solves = breakpoint_.solves if breakpoint_ else []
-        for solve in solves[1:]:
-            statement, reason = f"SOLVE {solve.block}", "a second SOLVE"
-            self.outside.append(Obstacle(file=str(self.file), line=solve.line, statement=statement, reason=reason))
+        for further in solves[1:]:
+            self.refuse(further.line, f"SOLVE {further.block}", "a second SOLVE")
         routines = {node.text: self.routine(node) for node in self.blocks("ProcedureBlock", "FunctionBlock")}
         solve = solves[0] if solves else None
+        update = self.update(solve, routines)
         return MechanismCode(
             name=self.name,
             kind=self.kind,
             file=str(self.file),
+            line=self.source.enter("NEURON"),
             parameters=immutabledict(self.parameters),
             global_parameters=immutabledict(self.global_parameters),
             constants=immutabledict(self.constants),
@@ -307,7 +295,7 @@ class _FileReader:
             breakpoint=breakpoint_.block() if breakpoint_ else Block(),
             conductances=tuple(breakpoint_.conductances) if breakpoint_ else (),
             solve=solve,
-            update=self.update(solve, routines),
+            update=update,
             routines=immutabledict(routines),
             net_receive=self.net_receive(),
             is_thread_safe=self.is_thread_safe,

@@ -15,6 +15,7 @@ from immutabledict import immutabledict
 from hnnlib.mechanisms.catalogue import Kind, Parameter
 
 __all__ = [
+    "PROVIDED",
     "Assign",
     "Binary",
     "Block",
@@ -38,6 +39,9 @@ __all__ = [
     "Unsupported",
     "to_text",
 ]
+
+# What the simulator sets for every mechanism.
+PROVIDED = ("v", "t", "dt", "celsius", "area", "diam")
 
 UnaryOperator = Literal["-", "!"]
 BinaryOperator = Literal["+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&&", "||"]
@@ -320,8 +324,8 @@ class MechanismCode:
         As it is inserted or made in NEURON.
     kind : {"density", "point", "artificial"}
         As in `hnnlib.mechanisms.catalogue.Mechanism`.
-    file : str
-        Where it was read.
+    file, line
+        Where it was read, and the line of its NEURON block.
     parameters : mapping of str to Parameter
         One value per segment or instance (PARAMETER and RANGE). INITIAL may change them, as Exp2Syn's does tau1.
     global_parameters : mapping of str to Parameter
@@ -363,6 +367,7 @@ class MechanismCode:
     name: str
     kind: Kind
     file: str = attrs.field(default="", eq=False)
+    line: int = _line()
     parameters: Mapping[str, Parameter] = immutabledict()
     global_parameters: Mapping[str, Parameter] = immutabledict()
     constants: Mapping[str, float] = immutabledict()
@@ -386,6 +391,13 @@ class MechanismCode:
         """Variables that hold membrane currents: those written to ions, then the non-specific ones."""
         written = tuple(name for ion in self.ions for name in ion.writes if name == f"i{ion.name}")
         return written + self.nonspecific
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """All names that mean a value in every block: own ones, the ions' and what the simulator provides."""
+        of_ions = (name for ion in self.ions for name in (*ion.reads, *ion.writes))
+        own = (*self.states, *self.assigned, *self.global_assigned, *self.nonspecific)
+        return frozenset((*PROVIDED, *of_ions, *own, *self.parameters, *self.global_parameters, *self.constants))
 
     @property
     def equations(self) -> tuple[Equation, ...]:
@@ -444,6 +456,6 @@ def _written(node: Expression) -> tuple[str, float]:
         case Binary(operator, left, right):
             own = _PRECEDENCE[operator]
             (a, strength_a), (b, strength_b) = _written(left), _written(right)
-            a = a if strength_a >= own and operator != "^" or strength_a > own else f"({a})"
+            a = a if (strength_a >= own and operator != "^") or strength_a > own else f"({a})"
             b = b if strength_b > own else f"({b})"
             return (f"{a}{operator}{b}" if own >= _PRECEDENCE["*"] else f"{a} {operator} {b}"), own

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hnnlib.base.errors import FileFormatError, InvalidType, InvalidValue
+from hnnlib.base.resources import located
 from hnnlib.params.params import Params, check, suggestion_for
 from hnnlib.params.table import FIXED, canonical, evoked_input, evoked_keys, is_evoked_time, lookup
 
@@ -49,7 +50,7 @@ def read_params(
     """
     if not isinstance(params_fname, (str, os.PathLike)):
         raise InvalidType("params_fname", params_fname, "must be the path of a .json or .param file")
-    path = Path(params_fname)
+    path = located(Path(params_fname))
     parsers = {".json": _parse_json, ".param": _parse_param}
     parse = parsers.get(path.suffix.lower())
     if parse is None:

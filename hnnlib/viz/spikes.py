@@ -12,7 +12,7 @@ from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.results.cell_response import CellResponse
 from hnnlib.results.dipole import Dipole, average_dipoles
 from hnnlib.viz.dipole import layer_title, moment_label
-from hnnlib.viz.style import COLORS, DRIVE_COLORS, colors_of, finish, one_axes, trial_numbers
+from hnnlib.viz.style import COLORS, DRIVE_COLORS, colors_of, finish, legend_above, one_axes, trial_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,7 +91,7 @@ def plot_spikes_hist(
         panel.set_ylabel(_count_label(edges, len(trials), kwargs_hist))
     handles = [handle for panel in panels for handle in panel.get_legend_handles_labels()[0]]
     if handles:
-        ax.legend(handles=handles, loc="best", frameon=False)
+        legend_above(ax, handles, right=True)
     ax.set_xlim(edges[0], edges[-1])
     ax.set_xlabel("Time (ms)")
     return finish(figure, show)
@@ -254,7 +254,7 @@ def plot_spikes_raster(
     ax.yaxis.get_major_locator().set_params(integer=True)
     lines = _overlay(ax, dpl) if overlay_dipoles and dpl is not None else []
     if show_legend and (names or lines):
-        _legend_above(ax, lines)
+        legend_above(ax, [*ax.get_legend_handles_labels()[0], *lines])
     return finish(figure, show)
 
 
@@ -275,23 +275,6 @@ def _spikes_of(response: CellResponse, name: str, trials: list[int]) -> tuple[ND
     times = [response.spike_times[i][mask] for i, mask in zip(trials, chosen, strict=True)]
     gids = [response.spike_gids[i][mask] for i, mask in zip(trials, chosen, strict=True)]
     return np.concatenate([np.empty(0), *times]), np.concatenate([np.empty(0, np.int64), *gids])
-
-
-def _legend_above(ax: Any, lines: list[Any]) -> None:
-    handles = [*ax.get_legend_handles_labels()[0], *lines]
-    # Above the axes: inside, it would hide spikes. Legends are filled column by column.
-    ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=-(-len(handles) // 2) if len(handles) > 4 else len(handles),
-        frameon=False,
-        markerscale=2.0,
-        handlelength=1.2,
-        columnspacing=1.4,
-        borderaxespad=0.2,
-        borderpad=0.0,
-    )
 
 
 def _overlay(ax: Any, dpl: Dipole | Sequence[Dipole]) -> list[Any]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from immutabledict import immutabledict
 
 from hnnlib.base.atomic import check_writable, replacing
@@ -24,6 +25,7 @@ __all__ = [
     "colors_of",
     "figure_of",
     "finish",
+    "legend_above",
     "new_axes",
     "one_axes",
     "put_title",
@@ -141,6 +143,41 @@ def put_title(ax: Axes, text: str) -> None:
     """Write a title over the left end of the axes."""
     # Location and weight are read from the style when a title is written: by then it has been left.
     ax.set_title(text, loc="left", fontsize=STYLE["axes.titlesize"], fontweight="bold", color="#202020")
+
+
+def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, room: float = 1.0) -> None:
+    """Name what is drawn above the axes, where the names hide no data.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes.
+    handles : sequence of artist
+        What is named; those with a label.
+    right : bool
+        Whether the names end at the right, rather than start at the left.
+    room : float
+        Part of the axes' width that the names may take; they stand in as many columns as fit into it.
+    """
+    points = ax.get_position().width * figure_of(ax).get_size_inches()[0] * 72.0 * room
+    # A letter is 0.62 of the font's size wide on average; line or patch and spaces take as much as 5.
+    widest = 0.62 * STYLE["legend.fontsize"] * (5 + max((len(str(h.get_label())) for h in handles), default=0))
+    columns = int(np.clip(points // widest, 1, max(len(handles), 1)))
+    rows = -(-len(handles) // columns)
+    side = 1.0 if right else 0.0
+    ax.legend(
+        handles=handles,
+        loc="lower right" if right else "lower left",
+        bbox_to_anchor=(side, 1.0),
+        ncols=max(-(-len(handles) // max(rows, 1)), 1),
+        frameon=False,
+        fontsize=STYLE["legend.fontsize"],
+        handlelength=1.3,
+        columnspacing=1.4,
+        borderaxespad=0.15,
+        borderpad=0.0,
+        markerscale=2.0,
+    )
 
 
 def finish(figure: Figure, show: bool) -> Figure:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hnnlib.analysis.peaks import Peak, find_peaks
 from hnnlib.base.errors import InvalidType, InvalidValue
@@ -18,7 +19,16 @@ from hnnlib.spec.network import NetworkSpec
 from hnnlib.viz.cells import population_colors
 from hnnlib.viz.dipole import layer_title, moment_label
 from hnnlib.viz.spikes import plot_spikes_hist, plot_spikes_raster
-from hnnlib.viz.style import COLORS, check_figure_path, colors_of, finish, new_axes, put_title, save_figure
+from hnnlib.viz.style import (
+    COLORS,
+    check_figure_path,
+    colors_of,
+    finish,
+    legend_above,
+    new_axes,
+    put_title,
+    save_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,13 +36,19 @@ if TYPE_CHECKING:
 __all__ = ["plot_result"]
 
 INK = "#202020"
+PANELS = (("drives", 1.0), ("dipole", 2.4), ("layers", 1.7), ("spikes", 2.6))
+"""Kinds of panels from top to bottom, with their heights."""
+
+UNIT_HEIGHT = 1.1
+"""Height of a panel of height 1, with its title (inches)."""
+
 N_PEAKS = 4
 """So many peaks are named at most: more would cover the line they belong to."""
 
 DRIVE_BIN = 2.0
 """Width of the bins that events of drives are counted in (ms)."""
 
-LABEL_HALF_WIDTH = 0.08
+LABEL_HALF_WIDTH = 0.11
 """Half the width of a peak's label, as a part of the time axis."""
 
 SMALLEST_PROMINENCE = 0.1
@@ -92,9 +108,9 @@ def plot_result(
     panels = _panels(result, dipoles)
     if not panels:
         raise InvalidValue("result", result, "holds neither dipoles nor spikes: there is nothing to plot")
-    heights = [height for _, height in panels]
-    figure, axes = new_axes(len(panels), size=(7.6, 1.0 + 1.1 * sum(heights)), height_ratios=heights)
-    for ax, (kind, _) in zip(axes, panels, strict=True):
+    heights = [dict(PANELS)[kind] for kind in panels]
+    figure, axes = new_axes(len(panels), size=(7.6, 1.0 + UNIT_HEIGHT * sum(heights)), height_ratios=heights)
+    for ax, kind in zip(axes, panels, strict=True):
         if kind == "drives":
             _draw_drives(ax, result.cell_response)
         elif kind == "dipole":
@@ -130,20 +146,17 @@ def _processed(dpl: Dipole, scale: float, smooth: float | None) -> Dipole:
     return dpl.scale(scale)
 
 
-def _panels(result: Result, dipoles: Sequence[Dipole]) -> list[tuple[str, float]]:
-    """Return the kinds of panels from top to bottom, with their heights."""
+def _panels(result: Result, dipoles: Sequence[Dipole]) -> list[str]:
+    """Return the kinds of panels for which there is something, from top to bottom."""
     response = result.cell_response
     cells = set(response.cell_type_names or ())
-    panels = []
-    if cells and set(response.cell_types) - cells:
-        panels.append(("drives", 1.0))
-    if dipoles:
-        panels.append(("dipole", 2.4))
-        if len(dipoles[0].data) > 2:
-            panels.append(("layers", 1.7))
-    if set(response.cell_types) & cells or (response.cell_types and not cells):
-        panels.append(("spikes", 2.6))
-    return panels
+    there = {
+        "drives": bool(cells and set(response.cell_types) - cells),
+        "dipole": bool(dipoles),
+        "layers": bool(dipoles) and len(dipoles[0].data) > 2,
+        "spikes": bool(set(response.cell_types) & cells or (response.cell_types and not cells)),
+    }
+    return [kind for kind, _ in PANELS if there[kind]]
 
 
 def _draw_drives(ax: Any, response: CellResponse) -> None:
@@ -151,7 +164,7 @@ def _draw_drives(ax: Any, response: CellResponse) -> None:
     plot_spikes_hist(response, ax=ax, bins=np.arange(start, stop + DRIVE_BIN, DRIVE_BIN), show=False)
     put_title(ax, "Drives" + (" (all trials)" if response.n_trials > 1 else ""))
     ax.set_ylabel(f"Spikes per {DRIVE_BIN:g} ms")
-    _legend_at_title(ax)
+    legend_above(ax, ax.get_legend_handles_labels()[0], right=True, room=0.75)
 
 
 def _draw_dipole(ax: Any, dipoles: Sequence[Dipole]) -> None:
@@ -159,36 +172,48 @@ def _draw_dipole(ax: Any, dipoles: Sequence[Dipole]) -> None:
     if len(dipoles) > 1:
         for i, dpl in enumerate(dipoles):
             ax.plot(dpl.times, dpl.data["agg"], color="#8C8C8C", lw=0.9, label="trials" if i == 0 else None)
-    ax.plot(mean.times, mean.data["agg"], color=INK, lw=2.2, label="average")
+    ax.plot(mean.times, mean.data["agg"], color=INK, lw=2.2 if len(dipoles) > 1 else 1.4, label="average")
     ax.axhline(0.0, color="#BFBFBF", lw=0.8, zorder=0)
     ax.set_ylabel(moment_label(mean))
     put_title(ax, "Current dipole")
     if len(dipoles) > 1:
-        _legend_at_title(ax)
+        legend_above(ax, ax.get_legend_handles_labels()[0], right=True)
     ax.margins(y=0.2)
     for peak in _main_peaks(mean):
-        up = peak.amplitude > 0
-        near = np.abs(mean.times - peak.time) <= LABEL_HALF_WIDTH * np.ptp(mean.times)
-        beyond = [(np.max if up else np.min)(dpl.data["agg"][near]) for dpl in dipoles]
-        ax.plot(peak.time, peak.amplitude, "o", ms=5, color=INK, mec="white", mew=0.8, zorder=4)
-        ax.annotate(
-            f"{peak.time:.0f} ms, {peak.amplitude:.3g} nAm".replace("-", "−"),
-            (peak.time, max(beyond) if up else min(beyond)),  # clear of all trials
-            xytext=(0, 6 if up else -6),
-            textcoords="offset points",
-            ha="center",
-            va="bottom" if up else "top",
-            fontsize=9,
-            color=INK,
-        )
+        _name_peak(ax, peak, dipoles)
 
 
 def _main_peaks(dpl: Dipole) -> list[Peak]:
-    """Return the largest of the peaks that stand out, in the order of time."""
+    """Return the largest of the peaks that stand out and whose names have room, in the order of time."""
     x = dpl.data["agg"]
+    room = 2.0 * LABEL_HALF_WIDTH * np.ptp(dpl.times)
+    chosen: list[Peak] = []
     found = find_peaks(dpl.times, x, prominence=SMALLEST_PROMINENCE * float(np.ptp(x)) or None)
-    largest = sorted(found, key=lambda peak: -abs(peak.amplitude))[:N_PEAKS]
-    return sorted(largest, key=lambda peak: peak.time)
+    for peak in sorted(found, key=lambda peak: -abs(peak.amplitude)):
+        # Names of peaks stand above the line, those of troughs below it.
+        side = [other for other in chosen if (other.amplitude > 0) == (peak.amplitude > 0)]
+        if len(chosen) < N_PEAKS and all(abs(other.time - peak.time) > room for other in side):
+            chosen.append(peak)
+    return sorted(chosen, key=lambda peak: peak.time)
+
+
+def _name_peak(ax: Any, peak: Peak, dipoles: Sequence[Dipole]) -> None:
+    up, times = peak.amplitude > 0, dipoles[0].times
+    half = LABEL_HALF_WIDTH * np.ptp(times)
+    near = np.abs(times - peak.time) <= half
+    beyond = [(np.max if up else np.min)(dpl.data["agg"][near]) for dpl in dipoles]
+    middle = float(np.clip(peak.time, times[0] + half, times[-1] - half))  # within the axes
+    ax.plot(peak.time, peak.amplitude, "o", ms=5, color=INK, mec="white", mew=0.8, zorder=4)
+    ax.annotate(
+        f"{peak.time:.0f} ms, {peak.amplitude:.3g} nAm".replace("-", "−"),
+        (middle, max(beyond) if up else min(beyond)),  # clear of all trials
+        xytext=(0, 6 if up else -6),
+        textcoords="offset points",
+        ha="center",
+        va="bottom" if up else "top",
+        fontsize=9,
+        color=INK,
+    )
 
 
 def _draw_layers(ax: Any, dipoles: Sequence[Dipole], network: NetworkSpec | None) -> None:
@@ -206,7 +231,7 @@ def _draw_layers(ax: Any, dipoles: Sequence[Dipole], network: NetworkSpec | None
         ax.plot(mean.times, mean.data[name], color=colors[name], lw=1.6, label=layer_title(name))
     ax.set_ylabel(moment_label(mean).replace("Dipole moment", "Moment"))
     put_title(ax, "Layers" + (" (average)" if len(dipoles) > 1 else ""))
-    _legend_at_title(ax)
+    legend_above(ax, ax.get_legend_handles_labels()[0], right=True)
 
 
 def _draw_spikes(ax: Any, response: CellResponse, network: NetworkSpec | None) -> None:
@@ -217,35 +242,31 @@ def _draw_spikes(ax: Any, response: CellResponse, network: NetworkSpec | None) -
     if network is None or set(colors) != set(network.populations):
         return
     counts = network.gid_counts()
-    first, middles = 0, []
-    for name in network.populations:
-        middles.append(first + (counts[name] - 1) / 2)
-        first += counts[name]
-        ax.axhline(first - 0.5, color="#DDDDDD", lw=0.8, zorder=0)
-    ax.set_ylim(first - 0.5, -0.5)
-    ax.set_yticks(middles, [f"{name}\n{_cells(counts[name])}" for name in network.populations])
+    sizes = [counts[name] for name in network.populations]
+    last = np.cumsum(sizes) - 0.5
+    for edge in last:
+        ax.axhline(edge, color="#DDDDDD", lw=0.8, zorder=0)
+    ax.set_ylim(last[-1], -0.5)
+    # A line of text takes this many gids; where the smallest population has less than two, names go without counts.
+    line = sum(sizes) / (UNIT_HEIGHT * dict(PANELS)["spikes"] * 72.0 / 13.0)
+    names = list(network.populations)
+    labels = [f"{name}\n{_cells(counts[name])}" for name in names] if min(sizes) > 2 * line else names
+    ax.set_yticks(_spread(last - np.array(sizes) / 2, line), labels)
     ax.tick_params(axis="y", length=0)
     for text, name in zip(ax.get_yticklabels(), network.populations, strict=True):
         text.set_color(colors[name])
     ax.set_ylabel("")
 
 
-def _legend_at_title(ax: Any) -> None:
-    # On the line of the title, above the axes, where there is no data.
-    handles, labels = ax.get_legend_handles_labels()
-    ax.legend(
-        handles,
-        labels,
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
-        ncols=max(len(labels), 1),
-        frameon=False,
-        fontsize=9,
-        handlelength=1.4,
-        columnspacing=1.4,
-        borderaxespad=0.1,
-        borderpad=0.1,
-    )
+def _spread(middles: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
+    """Return the places moved apart downwards, then up from the last, so that none is nearer than ``distance``."""
+    places = middles.copy()
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + distance)
+    places[-1] = middles[-1]
+    for i in reversed(range(len(places) - 1)):
+        places[i] = min(places[i], places[i + 1] - distance)
+    return places
 
 
 def _window(result: Result) -> tuple[float, float]:

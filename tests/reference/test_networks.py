@@ -14,13 +14,6 @@ from hnnlib.spec.run import Record
 pytestmark = pytest.mark.neuron
 
 FILES = ("net3x3_evoked", "net3x3_tonic", "net3x3_lfp", "jones_default_trial1")
-
-
-def of_files(*files: str) -> pytest.MarkDecorator:
-    """Run a test on the simulations of some files; each is simulated once."""
-    return pytest.mark.parametrize("compared", files, indirect=True, scope="module")
-
-
 COMPONENTS = ("agg", "L2", "L5")
 POTENTIAL_ATOL = 1e-6  # µV
 
@@ -56,15 +49,6 @@ def record_of(meta: dict[str, Any]) -> Record:
     )
 
 
-@pytest.fixture(scope="module")
-def compared(request, reference, default_network, simulated):
-    """A simulation, and the reference: arrays and meta."""
-    arrays, meta = reference(request.param)
-    network = network_of(meta, default_network(meta))
-    simulation = simulated(network, tstop=meta["tstop_ms"], dt=meta["dt_ms"], record=record_of(meta))
-    return simulation, arrays, meta
-
-
 def traces_of(simulation: Any, kind: str, gid: int) -> dict[str, np.ndarray]:
     """Return what was recorded of one cell: by section, or by section and receptor."""
     by_section = getattr(simulation.result.cell_response, kind)[0][gid]
@@ -73,9 +57,7 @@ def traces_of(simulation: Any, kind: str, gid: int) -> dict[str, np.ndarray]:
     return dict(by_section)
 
 
-@of_files(*FILES)
-def test_spikes(compared):
-    simulation, arrays, meta = compared
+def check_spikes(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     # the reference has them in the order in which NEURON emitted them, we sort by time, then gid
     order = np.lexsort((arrays["spike_gids"], arrays["spike_times"]))
     assert np.array_equal(simulation.trial.spike_times_ms, arrays["spike_times"][order])
@@ -85,16 +67,24 @@ def test_spikes(compared):
     assert np.array_equal(response.spike_types[0], names[arrays["spike_types"][order]])
 
 
-@of_files(*FILES)
-def test_raw_dipole(compared):
-    simulation, arrays, _ = compared
+def check_events_of_drives(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+    """Drive cells are recorded like cells: each has the spikes that its events are."""
+    trial = simulation.trial
+    assert list(simulation.records.header.drives) == list(meta["drives"])
+    for name in meta["drives"]:
+        gids = simulation.records.header.gid_ranges[name]
+        events = [trial.spike_times_ms[trial.spike_gids == gid] for gid in gids]
+        assert np.array_equal(np.concatenate(events), arrays[f"events__{name}__times"]), name
+        offsets = np.cumsum([0, *map(len, events)])
+        assert np.array_equal(offsets, arrays[f"events__{name}__offsets"]), name
+
+
+def check_raw_dipole(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     assert simulation.records.header.probes["dipole"].labels["population"] == ("L2_pyramidal", "L5_pyramidal")
     np.testing.assert_allclose(simulation.trial.samples["dipole"], arrays["dipole_raw_fAm"], rtol=0, atol=1e-5)
 
 
-@of_files(*FILES)
-def test_dipole_that_a_user_sees(compared):
-    simulation, arrays, meta = compared
+def check_dipole_that_a_user_sees(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     assert simulation.result.n_trials == 1
     dipole = simulation.result.dipoles[0]
     assert len(dipole.times) == meta["n_samples"]
@@ -103,9 +93,7 @@ def test_dipole_that_a_user_sees(compared):
         np.testing.assert_allclose(dipole.data[name], arrays["dipole_nAm"][:, i], rtol=0, atol=1e-12, err_msg=name)
 
 
-@of_files("net3x3_evoked", "jones_default_trial1")
-def test_processed_dipole(compared):
-    simulation, arrays, _ = compared
+def check_processed_dipole(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     processed = {"dipole_post": simulation.result.dipoles[0].copy().smooth(30.0).scale(3000.0)}
     if "dipole_savgol60" in arrays:
         processed["dipole_savgol60"] = simulation.result.dipoles[0].copy().savgol_filter(60.0)
@@ -116,9 +104,7 @@ def test_processed_dipole(compared):
             np.testing.assert_allclose(dipole.data[name], arrays[key][:, i], rtol=0, atol=atol, err_msg=f"{key} {name}")
 
 
-@of_files("net3x3_evoked", "net3x3_tonic")
-def test_recordings_of_single_cells(compared):
-    simulation, arrays, meta = compared
+def check_recordings_of_single_cells(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     for key, about in meta["recorded"].items():
         kind = key.split("__")[0]
         found = traces_of(simulation, "vsec" if kind == "vsoma64" else kind, about["gid"])
@@ -136,9 +122,7 @@ def test_recordings_of_single_cells(compared):
             )
 
 
-@of_files("net3x3_lfp")
-def test_potentials(compared):
-    simulation, arrays, meta = compared
+def check_potentials(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     for key in meta["electrode_arrays"]:
         name = key.removeprefix("lfp__")
         recording = simulation.result.potentials[name]
@@ -161,3 +145,26 @@ def test_potentials(compared):
                 atol=12 * POTENTIAL_ATOL / 500.0**2,
                 err_msg=name,
             )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_network(name, reference, default_network, simulated):
+    """One test for a file, and so one simulation, however many processes share the tests."""
+    arrays, meta = reference(name)
+    network = network_of(meta, default_network(meta))
+    simulation = simulated(network, tstop=meta["tstop_ms"], dt=meta["dt_ms"], record=record_of(meta))
+    check_spikes(simulation, arrays, meta)
+    check_events_of_drives(simulation, arrays, meta)
+    check_raw_dipole(simulation, arrays, meta)
+    check_dipole_that_a_user_sees(simulation, arrays, meta)
+    if "dipole_post" in arrays:
+        check_processed_dipole(simulation, arrays, meta)
+    if "recorded" in meta:
+        check_recordings_of_single_cells(simulation, arrays, meta)
+    if "electrode_arrays" in meta:
+        check_potentials(simulation, arrays, meta)
+    compared = {
+        *("spike_", "events__", "dipole_raw_fAm", "dipole_nAm", "dipole_post", "dipole_savgol60"),
+        *("vsoma64__", "vsec__", "isec__", "ca__", "lfp__", "lfp64_", "csd64_", "lfp_times_dec20"),
+    }
+    assert [key for key in arrays if not key.startswith(tuple(compared))] == [], "all that the file has is compared"

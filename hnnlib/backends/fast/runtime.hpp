@@ -138,9 +138,9 @@ struct TemplateData {
     double const* initial;    // one value for each row of the block's state
     double const* table;      // rows, or null
     double table_low, table_per_mV;
-    std::int64_t table_rows, table_columns;
-    double threshold_unused;
-    double const* threshold;  // per cell
+    std::int64_t table_rows, n_used;
+    std::int32_t const* used;  // sites that events reach or a probe records
+    double const* threshold;   // per cell (mV)
 };
 struct Edge {
     std::int32_t block, site, lane, pad;
@@ -152,7 +152,7 @@ struct Event {  // of a drive: known before the run
 };
 struct Clamp {
     std::int32_t segment, lane;
-    double amplitude, start, stop;
+    double amplitude, absolute, start, stop;  // amplitude per area (µA/cm² * 1e-3), absolute in nA
 };
 struct Pick {  // row of a probe that is one quantity of one cell
     std::int32_t kind, index, lane, every;  // kind 0: v, 1: i_membrane, 2: cai, 3: i_synapse
@@ -225,3 +225,207 @@ struct Memory {  // aligned, zeroed
     Memory(Memory const&) = delete;
     ~Memory() { std::free(data); }
 };
+
+static inline T& at(vec* s, int row, int lane) { return reinterpret_cast<T*>(s + row)[lane]; }
+
+struct Arrival {  // of an event within a window
+    std::int32_t step, site, lane;
+    T weight;
+};
+
+// What a block has beside its lanes.
+struct Block {
+    BlockData const* data;
+    Memory memory;
+    std::vector<std::vector<Arrival>> coming;  // by window
+    std::vector<Arrival> now, sorted;
+    std::vector<int> count;
+    ivec above = ivec{};
+};
+
+struct Runner {
+    virtual ~Runner() = default;
+    virtual Block make(BlockData const& data) const = 0;
+    virtual void run(Job& job, Clock const& clock, Block& block, std::int64_t window, std::vector<Spike>& spikes) const = 0;
+};
+
+template <class K>
+struct RunnerOf final : Runner {
+    std::vector<T> constants, rows, initial;
+    std::vector<int> used;
+    Table table;
+    TemplateData const* data;
+
+    explicit RunnerOf(TemplateData const& d, std::int32_t const* used_sites, std::int64_t n_used) : data(&d) {
+        constants.assign(d.constants, d.constants + K::n_constants);
+        initial.assign(d.initial, d.initial + K::n_rows);
+        used.assign(used_sites, used_sites + n_used);
+        if constexpr (K::n_columns > 0) {
+            // [row][value of each column | slope of each column], padded to whole vectors
+            constexpr int wide = K::n_chunks * W;
+            rows.assign(static_cast<std::size_t>(d.table_rows) * 2 * wide + W, T(0));
+            for (std::int64_t r = 0; r < d.table_rows; ++r) {
+                double const* const here = d.table + r * K::n_columns;
+                double const* const next = r + 1 < d.table_rows ? here + K::n_columns : here;
+                for (int k = 0; k < K::n_columns; ++k) {
+                    rows[(r * 2) * wide + k] = T(here[k]);
+                    rows[(r * 2 + 1) * wide + k] = T(next[k] - here[k]);
+                }
+            }
+            table = {rows.data(), T(d.table_low), T(d.table_per_mV), static_cast<I>(d.table_rows - 1)};
+        }
+    }
+
+    Block make(BlockData const& block_data) const override {
+        Block block{&block_data, Memory(K::n_rows), {}, {}, {}, {}};
+        for (int r = 0; r < K::n_rows; ++r) store(block.memory.data + r * W, splat(initial[r]));
+        return block;
+    }
+
+    void take(Block& block, vec* s, std::int64_t sample_step) const {
+        auto const& d = *block.data;
+        for (std::int64_t k = 0; k < d.n_picks; ++k) {
+            Pick const& p = d.picks[k];
+            if (sample_step % p.every) continue;
+            int const node = p.kind == 3 ? p.index : K::node_of_segment[p.index];
+            int const row = p.kind == 0   ? K::V + node
+                            : p.kind == 1 ? K::imem + node
+                            : p.kind == 2 ? K::cai + node
+                                          : K::isyn + node;
+            p.out[(sample_step / p.every) * p.stride] += p.weight * at(s, row, p.lane);
+        }
+        for (std::int64_t k = 0; k < d.n_dense; ++k) {
+            Dense const& p = d.dense[k];
+            if (sample_step % p.every) continue;
+            int const first = p.kind == 0 ? K::V : K::imem;
+            double total = 0;
+            constexpr int n = sizeof(K::node_of_segment) / sizeof(int);
+            double lanes[W] = {};
+            for (int i = 0; i < n; ++i) {
+                T const* const x = reinterpret_cast<T const*>(s + first + K::node_of_segment[i]);
+                for (int l = 0; l < W; ++l) lanes[l] += p.weight[i * W + l] * x[l];
+            }
+            for (int l = 0; l < W; ++l) total += lanes[l];
+            p.out[(sample_step / p.every) * p.stride] += total;
+        }
+    }
+
+    void run(Job& job, Clock const& clock, Block& block, std::int64_t window, std::vector<Spike>& spikes) const override {
+        auto const& d = *block.data;
+        vec* const s = reinterpret_cast<vec*>(block.memory.data);
+        T const* const c = constants.data();
+        std::int64_t const first = window * job.window, end = std::min(job.n_steps, first + job.window);
+        T const per_dt = T(1.0 / job.dt);
+        gather(block, window, first, end);
+        vec threshold;
+        for (int l = 0; l < W; ++l) threshold[l] = T(data->threshold[d.first_cell + std::min<std::int64_t>(l, d.n_lanes - 1)]);
+        bool const wants_imem = needs_imem(d);
+        std::size_t next = 0;
+        for (std::int64_t k = first; k < end; ++k) {
+            ivec const above = s[K::V + K::spike_node] > threshold;
+            ivec const risen = above & ~block.above;
+            block.above = above;
+            for (int l = 0; l < d.n_lanes; ++l)
+                if (risen[l]) spikes.push_back({clock.t[k] + 1e-10, data->first_gid + d.first_cell + l});
+            for (; next < block.sorted.size() && block.sorted[next].step == k; ++next) {
+                auto const& a = block.sorted[next];
+                K::receive(s, c, a.site, a.lane, a.weight);
+            }
+            K::begin(s, c, used.data(), static_cast<int>(used.size()), per_dt);
+            double const half = clock.t[k] + 0.5 * job.dt;
+            for (std::int64_t q = 0; q < d.n_clamps; ++q) {
+                Clamp const& clamp = d.clamps[q];
+                if (half >= clamp.start && half < clamp.stop)
+                    at(s, K::R + K::node_of_segment[clamp.segment], clamp.lane) += T(clamp.amplitude);
+            }
+            K::solve(s, c);
+            K::advance(s, c, table, used.data(), static_cast<int>(used.size()));
+            if (wants_imem) {
+                K::membrane(s, c);
+                for (std::int64_t q = 0; q < d.n_clamps; ++q) {
+                    Clamp const& clamp = d.clamps[q];
+                    if (half >= clamp.start && half < clamp.stop)
+                        at(s, K::imem + K::node_of_segment[clamp.segment], clamp.lane) += T(clamp.absolute);
+                }
+            }
+            take(block, s, k + 1);
+        }
+        check(job, block, s, end);
+    }
+
+    static bool needs_imem(BlockData const& d) {
+        for (std::int64_t k = 0; k < d.n_picks; ++k) if (d.picks[k].kind == 1) return true;
+        for (std::int64_t k = 0; k < d.n_dense; ++k) if (d.dense[k].kind == 1) return true;
+        return false;
+    }
+
+    // Put the window's events in the order of their steps; those of one step keep the order they came in.
+    static void gather(Block& block, std::int64_t window, std::int64_t first, std::int64_t end) {
+        auto const& d = *block.data;
+        block.now.clear();
+        for (auto e = d.event_row[window]; e < d.event_row[window + 1]; ++e)
+            block.now.push_back({d.events[e].step, d.events[e].site, d.events[e].lane, T(d.events[e].weight)});
+        auto& coming = block.coming[window];
+        block.now.insert(block.now.end(), coming.begin(), coming.end());
+        std::vector<Arrival>().swap(coming);
+        block.count.assign(end - first + 1, 0);
+        for (auto const& a : block.now) ++block.count[a.step - first + 1];
+        for (std::int64_t k = 0; k < end - first; ++k) block.count[k + 1] += block.count[k];
+        block.sorted.resize(block.now.size());
+        for (auto const& a : block.now) block.sorted[block.count[a.step - first]++] = a;
+    }
+
+    void check(Job& job, Block const& block, vec const* s, std::int64_t step) const {
+        if (job.bad_step >= 0) return;
+        vec total = vec{};
+        for (int i = 0; i < K::n_nodes; ++i) total += s[K::V + i];
+        for (int l = 0; l < block.data->n_lanes; ++l) {
+            if (std::isfinite(double(total[l]))) continue;
+            job.bad_step = step;
+            job.bad_gid = data->first_gid + block.data->first_cell + l;
+            constexpr int n = sizeof(K::node_of_segment) / sizeof(int);
+            for (int i = 0; i < n; ++i)
+                if (!std::isfinite(double(s[K::V + K::node_of_segment[i]][l]))) { job.bad_segment = i; break; }
+            return;
+        }
+    }
+};
+
+using Maker = Runner* (*)(TemplateData const&, std::int32_t const*, std::int64_t);
+
+// One trial: windows in turn, all blocks within each, then the window's spikes to those that they reach.
+static void run_trial(Job& job, Maker const* makers) {
+    Clock const clock(job.n_steps, job.dt);
+    std::vector<Runner*> runners;
+    for (std::int64_t k = 0; k < job.n_templates; ++k)
+        runners.push_back(makers[k](job.templates[k], job.templates[k].used, job.templates[k].n_used));
+    std::int64_t const n_windows = (job.n_steps + job.window - 1) / job.window;
+    std::vector<Block> blocks;
+    blocks.reserve(job.n_blocks);
+    for (std::int64_t b = 0; b < job.n_blocks; ++b) {
+        blocks.push_back(runners[job.blocks[b].template_number]->make(job.blocks[b]));
+        blocks.back().coming.resize(n_windows);
+    }
+    std::vector<Spike> spikes;
+    for (std::int64_t w = 0; w < n_windows && !*job.stop && job.bad_step < 0; ++w) {
+        spikes.clear();
+        for (std::int64_t b = 0; b < job.n_blocks; ++b)
+            runners[job.blocks[b].template_number]->run(job, clock, blocks[b], w, spikes);
+        std::sort(spikes.begin(), spikes.end(), [](Spike const& a, Spike const& b) {
+            return a.time != b.time ? a.time < b.time : a.gid < b.gid;
+        });
+        for (auto const& spike : spikes) {
+            if (job.n_spikes < job.max_spikes) job.spikes[job.n_spikes] = spike;
+            ++job.n_spikes;
+            for (auto e = job.edge_row[spike.gid]; e < job.edge_row[spike.gid + 1]; ++e) {
+                Edge const& edge = job.edges[e];
+                auto const step = clock.step_of(spike.time + edge.delay);
+                if (step < job.n_steps)
+                    blocks[edge.block].coming[step / job.window].push_back(
+                        {static_cast<std::int32_t>(step), edge.site, edge.lane, T(edge.weight)});
+            }
+        }
+        *job.progress = std::min(job.n_steps, (w + 1) * job.window);
+    }
+    for (auto* runner : runners) delete runner;
+}

@@ -171,7 +171,7 @@ def test_recording_somata_or_some_sections(small_column):
     assert set(soma.labels["section"]) == {"soma"}
     some = probes_of(small_column, vsec=["apical_2", "soma"])["vsec"]
     assert some.n_rows == 24 + 9
-    with pytest.raises(InvalidValue, match=r"record\.vsec: 'apical_3' is a section of no cell"):
+    with pytest.raises(InvalidValue, match=r"record\.vsec: 'apical_3' is no section of any cell"):
         probes_of(small_column, vsec=["soma", "apical_3"])
 
 

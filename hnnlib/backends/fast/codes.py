@@ -1,0 +1,38 @@
+"""What the fast engine knows of mechanisms, and what it must refuse."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from hnnlib.base.resources import mod_dir
+from hnnlib.mechanisms.parse import neuron_file, parse_mechanism
+from hnnlib.mechanisms.scope import obstacles
+from hnnlib.mechanisms.syntax import MechanismCode
+from hnnlib.plan.tables import Plan
+
+__all__ = ["code_of", "obstacles_of"]
+
+
+@functools.cache
+def code_of(name: str) -> MechanismCode:
+    """Return what a mechanism's file says: one of ours, or NEURON's own."""
+    own = mod_dir() / f"{name}.mod"
+    file: Path = own if own.exists() else neuron_file(name)
+    return parse_mechanism(file)
+
+
+def obstacles_of(plan: Plan, precision: str, rates: str) -> list[str]:
+    """Return what of a plan the fast engine can't do, one sentence each."""
+    found = []
+    names = dict.fromkeys(
+        name for t in plan.templates for name in (*(d.mechanism for d in t.densities), *t.sites.mechanisms)
+    )
+    for name in names:
+        found += [str(o) for o in obstacles(code_of(name))]
+    if precision == "float32" and rates == "exact":
+        found.append("exact rates need float64: in float32 they lose their digits near the formulas' singular points")
+    local = plan.live_edges() & (plan.edges.source_gid < plan.n_cells)
+    if local.any() and plan.edges.delay_ms[local].min() < plan.run.dt_ms:
+        found.append(f"a connection has a delay below one step ({plan.run.dt_ms:g} ms)")
+    return found

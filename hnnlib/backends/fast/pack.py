@@ -1,0 +1,285 @@
+"""A plan as the memory that a kernel reads: C structures in numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from hnnlib.backends.fast.generate import Kernel
+from hnnlib.backends.fast.model import KernelModel
+from hnnlib.backends.fast.table import LOW_MV, STEP_MV
+from hnnlib.plan.tables import Plan, Probe
+
+__all__ = ["Packed", "TrialData", "pack", "pack_trial"]
+
+
+def _struct(*fields: tuple[str, str]) -> np.dtype:
+    return np.dtype(list(fields), align=True)
+
+
+_P = "u8"  # a pointer
+_TEMPLATE = _struct(
+    ("n_cells", "i8"), ("first_gid", "i8"), ("constants", _P), ("initial", _P), ("table", _P), ("table_low", "f8"),
+    ("table_per_mV", "f8"), ("table_rows", "i8"), ("n_used", "i8"), ("used", _P), ("threshold", _P),
+)  # fmt: skip
+_EDGE = _struct(("block", "i4"), ("site", "i4"), ("lane", "i4"), ("pad", "i4"), ("weight", "f8"), ("delay", "f8"))
+_EVENT = _struct(("step", "i4"), ("site", "i4"), ("lane", "i4"), ("pad", "i4"), ("weight", "f8"))
+_CLAMP = _struct(
+    ("segment", "i4"), ("lane", "i4"), ("amplitude", "f8"), ("absolute", "f8"), ("start", "f8"), ("stop", "f8")
+)
+_PICK = _struct(
+    ("kind", "i4"), ("index", "i4"), ("lane", "i4"), ("every", "i4"), ("weight", "f8"), ("out", _P), ("stride", "i8")
+)
+_DENSE = _struct(("kind", "i4"), ("every", "i4"), ("weight", _P), ("out", _P), ("stride", "i8"))
+_BLOCK = _struct(
+    ("template", "i8"), ("first_cell", "i8"), ("n_lanes", "i8"), ("n_clamps", "i8"), ("n_picks", "i8"), ("n_dense", "i8"),
+    ("clamps", _P), ("picks", _P), ("dense", _P), ("events", _P), ("event_row", _P),
+)  # fmt: skip
+_SPIKE = _struct(("time", "f8"), ("gid", "i8"))
+_JOB = _struct(
+    ("n_steps", "i8"), ("window", "i8"), ("n_blocks", "i8"), ("n_templates", "i8"), ("n_gids", "i8"), ("dt", "f8"),
+    ("templates", _P), ("blocks", _P), ("edges", _P), ("edge_row", _P), ("spikes", _P), ("n_spikes", "i8"),
+    ("max_spikes", "i8"), ("bad_step", "i8"), ("bad_gid", "i8"), ("bad_segment", "i8"), ("progress", _P), ("stop", _P),
+)  # fmt: skip
+_KINDS = ("v", "i_membrane", "cai", "i_synapse")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Packed:
+    """What all trials of a plan share."""
+
+    templates: np.ndarray
+    block_of: np.ndarray  # gid -> block
+    lane_of: np.ndarray  # gid -> lane
+    blocks: np.ndarray  # without pointers to a trial's own memory
+    edges: np.ndarray
+    edge_row: np.ndarray
+    window: int
+    clamps: list[np.ndarray]
+    drive_rows: tuple[np.ndarray, ...]  # of live drive edges: drive cell, block, site, lane, weight, delay
+    probes: list[_ProbeParts]
+    step_end: np.ndarray  # t + dt/2 of each step, as NEURON adds it up
+    keep: list[np.ndarray]  # memory that the structures point to
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _ProbeParts:
+    probe: Probe
+    picks: list[tuple[int, np.ndarray]]  # block, picks without out; "stride" holds the row for now
+    dense: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]  # block, rows, weights (n, segments, lanes)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class TrialData:
+    """One trial's own memory."""
+
+    job: np.ndarray
+    spikes: np.ndarray
+    samples: dict[str, np.ndarray]
+    keep: list[np.ndarray]
+
+
+def pack(
+    plan: Plan, models: Sequence[KernelModel], kernels: Sequence[Kernel], tables: Sequence[np.ndarray], lanes: int
+) -> Packed:
+    """Return what all trials of a plan share."""
+    keep: list[np.ndarray] = []
+    live = plan.live_edges()
+    used = _used_sites(plan, live)
+    templates = np.zeros(len(models), _TEMPLATE)
+    starts = [int(np.flatnonzero(plan.cells.template == k)[0]) if (plan.cells.template == k).any() else 0 for k in range(len(models))]
+    for k, (kernel, table) in enumerate(zip(kernels, tables, strict=True)):
+        cells = np.flatnonzero(plan.cells.template == k)
+        constants, initial = np.ascontiguousarray(kernel.constants), np.ascontiguousarray(kernel.initial)
+        sites = used[k].astype(np.int32)
+        threshold, table = plan.cells.threshold_mV[cells], np.ascontiguousarray(table)
+        keep += [constants, initial, sites, threshold, table]
+        templates[k] = (
+            len(cells), starts[k], constants.ctypes.data, initial.ctypes.data, table.ctypes.data, LOW_MV, 1 / STEP_MV,
+            len(table), len(sites), sites.ctypes.data, threshold.ctypes.data,
+        )  # fmt: skip
+    blocks, block_of, lane_of = _blocks(plan, len(models), starts, lanes)
+    edges, edge_row, window = _edges(plan, live, block_of, lane_of)
+    half = 0.5 * plan.run.dt_ms
+    t = np.cumsum(np.full(2 * plan.run.n_steps, half))  # one addition after another, as NEURON does
+    step_end = np.concatenate([[0.0], t[1::2][:-1]]) + half
+    drive = live & (plan.edges.source_gid >= plan.n_cells)
+    target = plan.edges.target_gid[drive]
+    return Packed(
+        templates=templates,
+        block_of=block_of,
+        lane_of=lane_of,
+        blocks=blocks,
+        edges=edges,
+        edge_row=edge_row,
+        window=window,
+        clamps=_clamps(plan, models, block_of, lane_of, len(blocks)),
+        drive_rows=(
+            plan.edges.source_gid[drive] - plan.n_cells, block_of[target], plan.edges.site[drive], lane_of[target],
+            plan.edges.weight_uS[drive], plan.edges.delay_ms[drive],
+        ),  # fmt: skip
+        probes=[_probe_parts(plan, p, block_of, lane_of, lanes) for p in plan.probes],
+        step_end=step_end,
+        keep=keep,
+    )
+
+
+def _used_sites(plan: Plan, live: np.ndarray) -> list[np.ndarray]:
+    """Return for each template the sites that an event reaches or a probe records, in any of its cells."""
+    template = plan.cells.template[plan.edges.target_gid[live]]
+    found = [set(np.unique(plan.edges.site[live][template == k]).tolist()) for k in range(len(plan.templates))]
+    offset = plan.site_offset
+    for probe in plan.probes:
+        if probe.quantity == "i_synapse":
+            owner = np.searchsorted(offset, probe.index, side="right") - 1
+            for gid, site in zip(owner.tolist(), (probe.index - offset[owner]).tolist(), strict=True):
+                found[plan.cells.template[gid]].add(site)
+    return [np.array(sorted(sites), np.int64) for sites in found]
+
+
+def _blocks(plan: Plan, n_templates: int, starts: list[int], lanes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows = []
+    block_of = np.zeros(plan.n_cells, np.int32)
+    lane_of = np.zeros(plan.n_cells, np.int32)
+    for k in range(n_templates):
+        n = int((plan.cells.template == k).sum())
+        for first in range(0, n, lanes):
+            size = min(lanes, n - first)
+            gids = starts[k] + first + np.arange(size)
+            block_of[gids], lane_of[gids] = len(rows), np.arange(size)
+            rows.append((k, first, size))
+    blocks = np.zeros(len(rows), _BLOCK)
+    for i, (k, first, size) in enumerate(rows):
+        blocks[i]["template"], blocks[i]["first_cell"], blocks[i]["n_lanes"] = k, first, size
+    return blocks, block_of, lane_of
+
+
+def _edges(
+    plan: Plan, live: np.ndarray, block_of: np.ndarray, lane_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    local = np.flatnonzero(live & (plan.edges.source_gid < plan.n_cells))
+    local = local[np.argsort(plan.edges.source_gid[local], kind="stable")]
+    target = plan.edges.target_gid[local]
+    edges = np.zeros(len(local), _EDGE)
+    edges["block"], edges["lane"] = block_of[target], lane_of[target]
+    edges["site"] = plan.edges.site[local]
+    edges["weight"], edges["delay"] = plan.edges.weight_uS[local], plan.edges.delay_ms[local]
+    counts = np.bincount(plan.edges.source_gid[local], minlength=plan.n_cells)
+    row = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    # a spike at the start of step k arrives at step k + ceil(delay/dt - 1/2) or later
+    shortest = float(edges["delay"].min()) if len(edges) else np.inf
+    window = plan.run.n_steps if not np.isfinite(shortest) else int(np.ceil(shortest / plan.run.dt_ms - 0.5))
+    return edges, row, max(1, min(window, plan.run.n_steps))
+
+
+def _clamps(
+    plan: Plan, models: Sequence[KernelModel], block_of: np.ndarray, lane_of: np.ndarray, n_blocks: int
+) -> list[np.ndarray]:
+    found: list[list[tuple[float, ...]]] = [[] for _ in range(n_blocks)]
+    b = plan.biases
+    for gid, section, amplitude, delay, duration in zip(
+        b.gid.tolist(), b.section.tolist(), b.amplitude_nA, b.delay_ms, b.duration_ms, strict=True
+    ):
+        model = models[plan.cells.template[gid]]
+        segment = model.template.sections.middle_segment(section)
+        area = model.tree.area_um2[model.tree.node_of_segment[segment]]
+        row = (segment, lane_of[gid], amplitude * 100.0 / area, amplitude, delay, delay + duration)
+        found[block_of[gid]].append(row)
+    return [np.array(rows, _CLAMP) for rows in found]
+
+
+def _probe_parts(plan: Plan, probe: Probe, block_of: np.ndarray, lane_of: np.ndarray, lanes: int) -> _ProbeParts:
+    kind = _KINDS.index(probe.quantity)
+    offset = plan.site_offset if probe.quantity == "i_synapse" else plan.segment_offset
+    owner = np.searchsorted(offset, probe.index, side="right") - 1
+    local = probe.index - offset[owner]
+    row = np.repeat(np.arange(probe.n_rows), np.diff(probe.indptr))
+    block = block_of[owner]
+    picks: list[tuple[int, np.ndarray]] = []
+    dense: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = []
+    order = np.argsort(block, kind="stable")
+    bounds = np.flatnonzero(np.diff(block[order])) + 1
+    is_dense = probe.quantity in ("v", "i_membrane") and len(probe.index) > 4 * probe.n_rows
+    for members in np.split(order, bounds) if len(order) else []:
+        b = int(block[members[0]])
+        if is_dense:
+            rows = np.unique(row[members])
+            size = plan.templates[plan.cells.template[owner[members[0]]]].n_segments
+            weights = np.zeros((len(rows), size, lanes))
+            place = (np.searchsorted(rows, row[members]), local[members], lane_of[owner[members]])
+            np.add.at(weights, place, probe.weight[members])
+            dense.append((b, rows, weights, np.array([kind])))
+        else:
+            part = np.zeros(len(members), _PICK)
+            part["kind"], part["index"], part["lane"] = kind, local[members], lane_of[owner[members]]
+            part["every"], part["weight"] = probe.every, probe.weight[members]
+            part["stride"] = row[members]
+            picks.append((b, part))
+    return _ProbeParts(probe=probe, picks=picks, dense=dense)
+
+
+def _drive_events(plan: Plan, packed: Packed, trial: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return all drive events by block and window, steps rising, and where each (block, window) starts."""
+    cell, block, site, lane, weight, delay = packed.drive_rows
+    events = plan.events[trial]
+    counts = np.diff(events.offset)[cell]
+    edge = np.repeat(np.arange(len(cell)), counts)
+    within = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
+    arrival = events.time_ms[events.offset[:-1][cell[edge]] + within] + delay[edge]
+    step = np.searchsorted(packed.step_end, arrival, side="left")
+    n_windows = -(-plan.run.n_steps // packed.window)
+    keep = step < plan.run.n_steps
+    edge, step = edge[keep], step[keep]
+    order = np.lexsort((step, block[edge]))
+    edge, step = edge[order], step[order]
+    table = np.zeros(len(edge), _EVENT)
+    table["step"], table["site"], table["lane"], table["weight"] = step, site[edge], lane[edge], weight[edge]
+    slot = block[edge].astype(np.int64) * n_windows + step // packed.window
+    starts = np.searchsorted(slot, np.arange(len(packed.blocks) * n_windows + 1))
+    return table, starts.astype(np.int64)
+
+
+def pack_trial(plan: Plan, packed: Packed, trial: int) -> TrialData:
+    """Return one trial's own memory, with everything pointing where it should."""
+    n_windows = -(-plan.run.n_steps // packed.window)
+    events, starts = _drive_events(plan, packed, trial)
+    blocks = packed.blocks.copy()
+    samples: dict[str, np.ndarray] = {}
+    picks: list[list[np.ndarray]] = [[] for _ in blocks]
+    dense: list[list[np.ndarray]] = [[] for _ in blocks]
+    for parts in packed.probes:
+        p = parts.probe
+        out = np.zeros((plan.run.n_steps // p.every + 1, p.n_rows))
+        samples[p.name] = out
+        for b, part in parts.picks:
+            own = part.copy()
+            own["out"] = out.ctypes.data + 8 * part["stride"]
+            own["stride"] = p.n_rows
+            picks[b].append(own)
+        for b, rows, weights, kind in parts.dense:
+            table = np.zeros(len(rows), _DENSE)
+            table["kind"], table["every"] = kind[0], p.every
+            table["weight"] = weights.ctypes.data + np.arange(len(rows)) * weights[0].nbytes
+            table["out"], table["stride"] = out.ctypes.data + 8 * rows, p.n_rows
+            dense[b].append(table)
+    keep = [events, starts, blocks, *packed.keep]
+    for b in range(len(blocks)):
+        own_picks = np.concatenate(picks[b]) if picks[b] else np.zeros(0, _PICK)
+        own_dense = np.concatenate(dense[b]) if dense[b] else np.zeros(0, _DENSE)
+        keep += [own_picks, own_dense]
+        blocks[b]["n_clamps"], blocks[b]["clamps"] = len(packed.clamps[b]), packed.clamps[b].ctypes.data
+        blocks[b]["n_picks"], blocks[b]["picks"] = len(own_picks), own_picks.ctypes.data
+        blocks[b]["n_dense"], blocks[b]["dense"] = len(own_dense), own_dense.ctypes.data
+        blocks[b]["events"] = events.ctypes.data
+        blocks[b]["event_row"] = starts.ctypes.data + 8 * b * n_windows
+    spikes = np.zeros(max(1024, plan.n_cells * (int(plan.run.tstop_ms) + 1)), _SPIKE)
+    flags = np.zeros(2, np.int64)
+    job = np.zeros(1, _JOB)
+    job[0] = (
+        plan.run.n_steps, packed.window, len(blocks), len(packed.templates), plan.n_cells, plan.run.dt_ms,
+        packed.templates.ctypes.data, blocks.ctypes.data, packed.edges.ctypes.data, packed.edge_row.ctypes.data,
+        spikes.ctypes.data, 0, len(spikes), -1, -1, -1, flags.ctypes.data, flags.ctypes.data + 8,
+    )  # fmt: skip
+    return TrialData(job=job, spikes=spikes, samples=samples, keep=[*keep, flags])
