@@ -12,7 +12,10 @@ from hnnlib.base.errors import SimulationError
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Header, ProbeHeader, Records, TrialRecord
 
-__all__ = ["Engine", "Launcher", "Progress", "check_finite", "header_of", "join", "trial_record"]
+__all__ = ["RATES", "Engine", "Launcher", "Progress", "check_finite", "header_of", "join", "trial_record"]
+
+RATES = ("tables", "exact")
+"""Gating rates: as the mod files tabulate them, or the formulas themselves."""
 
 Progress = Callable[[int, float], None]
 """Called as ``progress(trial, t_ms)`` while a trial runs and once at its end."""

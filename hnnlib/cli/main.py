@@ -60,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _tell(error, FAILED)
     except hn.HnnlibError as error:
         return _tell(error, REFUSED)
+    except MemoryError as error:
+        return _tell(f"error: not enough memory: {error}", FAILED)
     except KeyboardInterrupt:
         return _tell("interrupted", INTERRUPTED)
     except BrokenPipeError:

@@ -259,6 +259,8 @@ def _product(a: Expression, b: Expression) -> Expression:
         return _minus(_product(a.operand, b))
     if isinstance(b, Unary) and b.operator == "-":
         return _minus(_product(a, b.operand))
+    if Number(-1.0) in (a, b):
+        return _minus(b if a == Number(-1.0) else a)
     return b if a == ONE else a if b == ONE else Binary("*", a, b)
 
 

@@ -138,8 +138,8 @@ def plot_cell_morphology(
     limits = [_limits(f"{axis}lim", given) for axis, given in (("x", xlim), ("y", ylim), ("z", zlim))]
     figure, axes = one_axes(ax, size=(4.0, 6.0), three_d=True)
     lines = {
-        # Not clipped: three-dimensional axes cut at the largest square in the figure.
-        name: axes.plot(*line.T, color=colors[name], solid_capstyle="butt", label=name, clip_on=False)[0]
+        # New axes don't clip: three-dimensional ones would cut at the largest square in the figure.
+        name: axes.plot(*line.T, color=colors[name], solid_capstyle="butt", label=name, clip_on=ax is not None)[0]
         for name, line in ends.items()
     }
     for axis, given in zip("xyz", limits, strict=True):

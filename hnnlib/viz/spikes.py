@@ -243,7 +243,7 @@ def plot_spikes_raster(
     figure, ax = one_axes(ax, size=(6.4, 4.0))
     for name in names:
         times, gids = _spikes_of(cell_response, name, trials)
-        ax.plot(times, gids, ".", ms=marker_size, mew=0, color=palette[name], label=name, clip_on=False, zorder=3)
+        ax.plot(times, gids, ".", ms=marker_size, mew=0, color=palette[name], label=name)
     if cell_response.times is not None and cell_response.times.size > 1:
         ax.set_xlim(cell_response.times[0], cell_response.times[-1])
     ax.set_xlabel("Time (ms)")

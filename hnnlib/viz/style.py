@@ -145,7 +145,7 @@ def put_title(ax: Axes, text: str) -> None:
     ax.set_title(text, loc="left", fontsize=STYLE["axes.titlesize"], fontweight="bold", color="#202020")
 
 
-def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, room: float = 1.0) -> None:
+def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, room: float = 1.0) -> int:
     """Name what is drawn above the axes, where the names hide no data.
 
     Parameters
@@ -158,6 +158,11 @@ def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, room:
         Whether the names end at the right, rather than start at the left.
     room : float
         Part of the axes' width that the names may take; they stand in as many columns as fit into it.
+
+    Returns
+    -------
+    n_rows : int
+        Number of rows of names.
     """
     points = ax.get_position().width * figure_of(ax).get_size_inches()[0] * 72.0 * room
     # A letter is 0.62 of the font's size wide on average; line or patch and spaces take as much as 5.
@@ -178,6 +183,7 @@ def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, room:
         borderpad=0.0,
         markerscale=2.0,
     )
+    return rows
 
 
 def finish(figure: Figure, show: bool) -> Figure:

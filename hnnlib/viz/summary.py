@@ -160,11 +160,14 @@ def _panels(result: Result, dipoles: Sequence[Dipole]) -> list[str]:
 
 
 def _draw_drives(ax: Any, response: CellResponse) -> None:
+    """Draw the panel; the figure grows by what more than one row of names takes, else the panel would shrink."""
     start, stop = response.times[[0, -1]] if response.times is not None else (0.0, _last_spike(response))
     plot_spikes_hist(response, ax=ax, bins=np.arange(start, stop + DRIVE_BIN, DRIVE_BIN), show=False)
     put_title(ax, "Drives" + (" (all trials)" if response.n_trials > 1 else ""))
     ax.set_ylabel(f"Spikes per {DRIVE_BIN:g} ms")
-    legend_above(ax, ax.get_legend_handles_labels()[0], right=True, room=0.75)
+    n_rows = legend_above(ax, ax.get_legend_handles_labels()[0], right=True, room=0.75)
+    width, height = ax.figure.get_size_inches()
+    ax.figure.set_size_inches(width, height + 0.2 * (n_rows - 1))
 
 
 def _draw_dipole(ax: Any, dipoles: Sequence[Dipole]) -> None:

@@ -129,6 +129,7 @@ def check_potentials(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[
         found = recording.voltages[0]
         assert not found[:, 0].any(), "the first sample is 0 by definition"
         np.testing.assert_allclose(found, arrays[key], rtol=6e-8, atol=POTENTIAL_ATOL, err_msg=key)
+        np.testing.assert_allclose(recording.times[::20], arrays["lfp_times_dec20"], rtol=0, atol=1e-9)
         if f"lfp64_dec20__{name}" in arrays:
             for what, potential in {
                 "lfp64_dec20": found,

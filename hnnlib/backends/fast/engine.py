@@ -15,7 +15,7 @@ from hnnlib.backends.fast.generate import Kernel, generate
 from hnnlib.backends.fast.model import KernelModel, make_model
 from hnnlib.backends.fast.pack import Packed, TrialData, pack, pack_trial
 from hnnlib.backends.fast.table import rate_rows
-from hnnlib.backends.protocol import Progress, header_of, trial_record
+from hnnlib.backends.protocol import RATES, Progress, header_of, trial_record
 from hnnlib.base.errors import HnnlibError, InvalidValue, SimulationError, TrialFailed, UnknownName
 from hnnlib.plan.tables import Plan, digest_of
 from hnnlib.results.records import Records, TrialRecord
@@ -48,8 +48,8 @@ class FastEngine:
     name = "fast"
 
     def __init__(self, rates: str = "tables", precision: str = "float64", threads: int = 1) -> None:
-        if rates not in ("tables", "exact"):
-            raise UnknownName("rates", rates, "choice", ("tables", "exact"))
+        if rates not in RATES:
+            raise UnknownName("rates", rates, "choice", RATES)
         if precision not in ("float64", "float32"):
             raise UnknownName("precision", precision, "choice", ("float64", "float32"))
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:

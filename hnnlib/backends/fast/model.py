@@ -339,15 +339,20 @@ def _reciprocal(rate: Expression, before: Sequence[Statement]) -> Expression:
     return rate
 
 
+def _surely_assigned(s: Statement) -> set[str]:
+    """Return the names that a statement assigns whatever its conditions say."""
+    if isinstance(s, If):
+        then, otherwise = (set().union(*(_surely_assigned(x) for x in b)) for b in (s.then, s.otherwise))
+        return then & otherwise
+    return set(assigned_names((s,)))
+
+
 def _dependencies(names: Iterable[str], before: Sequence[Statement]) -> set[str]:
     """Return what the values of names depend on, traced back through the statements before."""
     needed = set(names)
     for s in reversed(before):
-        made = set(assigned_names((s,)))
-        if made & needed:
-            needed = (needed - made if isinstance(s, Assign) else needed) | set(needed_names((s,)))
-            if isinstance(s, If):
-                needed -= made
+        if set(assigned_names((s,))) & needed:
+            needed = (needed - _surely_assigned(s)) | set(needed_names((s,)))
     return needed
 
 

@@ -279,6 +279,7 @@ struct RunnerOf final : Runner {
     Block make(BlockData const& block_data) const override {
         Block block{&block_data, Memory(K::n_rows), {}, {}, {}, {}};
         for (int r = 0; r < K::n_rows; ++r) store(block.memory.data + r * W, splat(initial[r]));
+        take(block, reinterpret_cast<vec*>(block.memory.data), 0);
         return block;
     }
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from hnnlib.backends.launch.active import Backend
 from hnnlib.backends.launch.serial import SerialLauncher
 from hnnlib.backends.protocol import Engine, Progress, join
-from hnnlib.base.errors import InvalidType, InvalidValue, SimulationError, TrialFailed, UnknownName
+from hnnlib.base.errors import InvalidType, InvalidValue, SimulationError
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
 
 __all__ = ["JoblibBackend", "JoblibLauncher"]
-
-_PROCESS_BACKENDS = ("loky", "multiprocessing")
 
 
 class JoblibLauncher:
@@ -21,8 +19,6 @@ class JoblibLauncher:
     ----------
     n_jobs : int
         Number of worker processes; -1 for one per core, 1 for this process.
-    joblib_backend : str
-        ``'loky'`` or ``'multiprocessing'``. (Threads can't help: NEURON has one state per process.)
 
     Raises
     ------
@@ -32,14 +28,12 @@ class JoblibLauncher:
 
     name = "joblib"
 
-    def __init__(self, n_jobs: int = 1, joblib_backend: str = "loky") -> None:
+    def __init__(self, n_jobs: int = 1) -> None:
         if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
             raise InvalidType("n_jobs", n_jobs, "must be an integer: a number of processes, or -1 for all cores")
         if n_jobs == 0:
             raise InvalidValue("n_jobs", n_jobs, "must be >= 1, or -1 for all cores")
-        if joblib_backend not in _PROCESS_BACKENDS:
-            raise UnknownName("joblib_backend", joblib_backend, "process backend of joblib", _PROCESS_BACKENDS)
-        self.n_jobs, self.joblib_backend = n_jobs, joblib_backend
+        self.n_jobs = n_jobs
 
     def run(self, engine: Engine, plan: Plan, progress: Progress | None = None) -> Records:
         """Run all trials of the plan, in workers that build the network once each.
@@ -57,16 +51,15 @@ class JoblibLauncher:
         n_jobs = min(effective_n_jobs(self.n_jobs), plan.run.n_trials)
         if n_jobs == 1:
             return SerialLauncher().run(engine, plan, progress)
+        # loky, since NEURON has one state per process, which neither threads nor forks of it can have twice.
         # Arrays above 1 MB are memory-mapped by joblib, so that workers share one copy of the edges.
-        pool = Parallel(n_jobs=n_jobs, backend=self.joblib_backend, return_as="generator", max_nbytes="1M")
+        pool = Parallel(n_jobs=n_jobs, backend="loky", return_as="generator", max_nbytes="1M")
         parts = []
         try:
             for part in pool(delayed(_run_one)(engine, plan, k) for k in range(plan.run.n_trials)):
                 parts.append(part)
                 if progress is not None:
                     progress(part.trials[0].trial, plan.run.tstop_ms)
-        except TrialFailed:
-            raise
         except BrokenProcessPool as error:
             done = len(parts)
             raise SimulationError(f"a worker process died while running trials {done} and later: {error}") from error
@@ -86,8 +79,6 @@ class JoblibBackend(Backend):
         Number of worker processes; -1 for one per core, 1 for this process.
     engine : str
         Name of the engine that each worker runs.
-    joblib_backend : str
-        ``'loky'`` or ``'multiprocessing'``.
 
     Raises
     ------
@@ -95,8 +86,8 @@ class JoblibBackend(Backend):
         If ``n_jobs`` is 0 or not an integer.
     """
 
-    def __init__(self, n_jobs: int = 1, engine: str = "neuron", joblib_backend: str = "loky") -> None:
-        super().__init__(launcher=JoblibLauncher(n_jobs, joblib_backend), engine=engine)
+    def __init__(self, n_jobs: int = 1, engine: str = "neuron") -> None:
+        super().__init__(launcher=JoblibLauncher(n_jobs), engine=engine)
 
     @property
     def n_jobs(self) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from hnnlib.backends.neuron.network import NeuronNetwork
 from hnnlib.backends.neuron.session import session
-from hnnlib.backends.protocol import Progress, check_finite, header_of, trial_record
-from hnnlib.base.errors import HnnlibError, TrialFailed
+from hnnlib.backends.protocol import RATES, Progress, check_finite, header_of, trial_record
+from hnnlib.base.errors import HnnlibError, TrialFailed, UnknownName
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
 
@@ -16,9 +16,26 @@ __all__ = ["NeuronEngine"]
 
 
 class NeuronEngine:
-    """Runs plans on NEURON: fixed step, first-order implicit integration, one process, one thread."""
+    """Runs plans on NEURON: fixed step, first-order implicit integration, one process, one thread.
+
+    Parameters
+    ----------
+    rates : str
+        ``'tables'``: gating rates as the mod files tabulate them (the published numbers); ``'exact'``: the formulas
+        themselves (NEURON's ``usetable = 0``).
+
+    Raises
+    ------
+    UnknownName
+        If ``rates`` is neither.
+    """
 
     name = "neuron"
+
+    def __init__(self, rates: str = "tables") -> None:
+        if rates not in RATES:
+            raise UnknownName("rates", rates, "choice", RATES)
+        self.rates = rates
 
     def obstacles(self, plan: Plan) -> list[str]:
         """Return what of the plan this engine can't do: nothing; every mechanism in a plan is NEURON's."""
@@ -60,7 +77,7 @@ class NeuronEngine:
                 begin = time.process_time()
                 try:
                     network.fit(plan)
-                    times, gids, samples = network.run(plan, trial, progress)
+                    times, gids, samples = network.run(plan, trial, self.rates, progress)
                     check_finite(plan, trial, samples)
                 except HnnlibError as error:
                     neuron.network = None

@@ -171,11 +171,14 @@ class NeuronNetwork:
     # --------------------------------------------------------------------------------------------- running
 
     def run(
-        self, plan: Plan, trial: int, progress: Progress | None
+        self, plan: Plan, trial: int, rates: str, progress: Progress | None
     ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """Run one trial from its start; return spike times (ms), gids, and the samples of each probe."""
         h, pc = self._s.h, self._s.pc
         self._s.prepare(plan.run.dt_ms, plan.run.celsius)
+        for mechanism in {d.mechanism for t in plan.templates for d in t.densities}:
+            if hasattr(h, f"usetable_{mechanism}"):
+                setattr(h, f"usetable_{mechanism}", int(rates == "tables"))
         events = plan.events[trial]
         for k, source in self._sources:
             source.set_times(h.Vector(np.sort(events.of(k))))

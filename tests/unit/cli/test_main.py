@@ -49,6 +49,7 @@ def test_the_exit_codes_of_the_help_are_those_of_main(hnnlib):
         (hn.MechanismBuildError("no compiler:\n  install one"), 1, "error: no compiler:\n  install one"),
         (hn.InvalidValue("x", 1, "must be 2"), 2, "error: x: 1 must be 2"),
         (hn.OutputError("a.h5", "the disk is full"), 2, "error: a.h5: the disk is full"),
+        (MemoryError("9 TiB"), 1, "error: not enough memory: 9 TiB"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",

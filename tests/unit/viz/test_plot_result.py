@@ -13,8 +13,12 @@ from hnnlib.base.errors import InvalidType, InvalidValue, OutputError
 from hnnlib.base.schema import to_plain
 from hnnlib.models.columns import column
 from hnnlib.results.cell_response import CellResponse
+from hnnlib.results.dipole import Dipole
 from hnnlib.results.result import Result
+from hnnlib.spec.layout import AtPoints
+from hnnlib.spec.network import NetworkSpec
 from hnnlib.viz import plot_result
+from hnnlib.viz.summary import _spread
 
 
 @pytest.fixture
@@ -99,8 +103,6 @@ def test_a_network_of_another_version_is_done_without(dipoles, response):
 
 
 def test_a_flat_dipole_has_no_peaks(times, response):
-    from hnnlib.results.dipole import Dipole
-
     flat = [Dipole(times, np.zeros(times.size))] * 2
     assert len(plot_result(Result(dipoles=flat, cell_response=response)).axes[1].texts) == 0
 
@@ -108,6 +110,58 @@ def test_a_flat_dipole_has_no_peaks(times, response):
 def test_the_figure_is_saved(result, tmp_path):
     plot_result(result, path=tmp_path / "result.png")
     assert (tmp_path / "result.png").read_bytes().startswith(b"\x89PNG")
+
+
+def overlaps(artists, figure):
+    figure.draw_without_rendering()
+    boxes = [artist.get_window_extent() for artist in artists]
+    return [(i, j) for j, b in enumerate(boxes) for i, a in enumerate(boxes[:j]) if a.overlaps(b)]
+
+
+@pytest.fixture
+def crowded(times):
+    """A noisy dipole, nine drives with long names, and populations of one cell, one of them silent."""
+    kinds = [f"population_{i}" for i in range(6)]
+    whole = column((5, 5)).populations["L2_basket"]
+    network = NetworkSpec(
+        populations={
+            name: attrs.evolve(whole, place=AtPoints(points=((0.0, 0.0, 0.0),) * (1 if i else 60)))
+            for i, name in enumerate(kinds)
+        }
+    )
+    drives = [f"background_noise_{i}" for i in range(9)]
+    spikes = CellResponse(
+        kinds, [np.arange(14.0)], [[*range(60, 65), *range(65, 74)]], [[*kinds[:5], *drives]], times=times
+    )
+    wave = np.sin(times) + 0.01 * times
+    dipole = Dipole(times, {"agg": wave, "L2": wave / 3, "L5": wave})
+    return Result(dipoles=[dipole], cell_response=spikes, provenance={"network": to_plain(network)})
+
+
+def test_names_do_not_overlap_in_a_crowded_figure(crowded):
+    figure = plot_result(crowded)
+    drives, dipole, _, spikes = figure.axes
+    legend = drives.get_legend()
+    assert len(dipole.texts) > 2
+    assert overlaps(dipole.texts, figure) == []
+    assert overlaps(spikes.get_yticklabels(), figure) == []
+    assert overlaps([legend, drives._left_title, *figure.texts], figure) == []
+    width = figure.bbox.width
+    assert legend.get_window_extent().x0 > 0
+    assert drives.get_window_extent().width > 0.7 * width
+
+
+def test_the_layout_is_the_same_however_often_it_is_drawn(crowded):
+    figure = plot_result(crowded)
+    figure.draw_without_rendering()
+    before = [ax.get_position().bounds for ax in figure.axes]
+    figure.draw_without_rendering()
+    np.testing.assert_allclose([ax.get_position().bounds for ax in figure.axes], before, atol=1e-4)
+
+
+def test_places_move_apart_no_more_than_needed():
+    np.testing.assert_allclose(_spread(np.array([0.0, 5.0, 9.0, 9.5, 10.0]), 1.0), [0.0, 5.0, 8.0, 9.0, 10.0])
+    np.testing.assert_allclose(_spread(np.array([2.0, 4.0]), 1.0), [2.0, 4.0])
 
 
 def test_errors(result, tmp_path):
