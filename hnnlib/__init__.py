@@ -19,6 +19,7 @@ __all__ = [
     "Electrodes",
     "EvokedDrive",
     "Exponential",
+    "FastEngine",
     "Grid",
     "HnnlibError",
     "InvalidValue",
@@ -27,6 +28,7 @@ __all__ = [
     "MechanismBuildError",
     "Network",
     "NetworkSpec",
+    "NeuronEngine",
     "OnGrid",
     "OutputError",
     "Params",
@@ -67,6 +69,8 @@ __all__ = [
 def _home(name: str) -> str:
     """Return the module that a public name lives in."""
     homes = {
+        "hnnlib.backends.fast.engine": ("FastEngine",),
+        "hnnlib.backends.neuron.engine": ("NeuronEngine",),
         "hnnlib.backends.launch.joblib": ("JoblibBackend",),
         "hnnlib.backends.registry": ("ENGINES", "LAUNCHERS"),
         "hnnlib.base.atomic": ("check_writable",),

@@ -16,9 +16,9 @@ import numpy as np
 from hnnlib import __version__
 from hnnlib.backends.launch.active import active_backend
 from hnnlib.backends.protocol import Engine, Launcher, Progress
-from hnnlib.backends.registry import make_engine, make_launcher
+from hnnlib.backends.registry import ENGINES, make_engine, make_launcher
 from hnnlib.base.atomic import check_writable
-from hnnlib.base.errors import InvalidType, UnsupportedPlan
+from hnnlib.base.errors import InvalidType, UnknownName, UnsupportedPlan
 from hnnlib.base.log import logger
 from hnnlib.base.progress import progress_bar
 from hnnlib.base.schema import digest, from_plain, to_plain
@@ -65,7 +65,8 @@ def simulate(
     record : Record or dict, optional
         What to keep beside spikes and dipoles, e.g. ``Record(vsec='soma')``.
     engine : str or Engine, optional
-        What computes: ``'neuron'``.
+        What computes: ``'neuron'``; ``'fast'``; ``'auto'``: fast where it supports the network, else NEURON; or an
+        engine with its options, e.g. ``FastEngine(rates='exact')``.
     launcher : str or Launcher, optional
         What spreads the trials: ``'serial'``, ``'joblib'`` (all cores), or a launcher object. Without engine and
         launcher, those of the enclosing ``with JoblibBackend(...):`` block are used, else NEURON in this process.
@@ -98,11 +99,14 @@ def simulate(
     if baseline is not True:
         network = attrs.evolve(network, baseline=baseline or None)
     run = RunSpec(tstop=tstop, dt=dt, n_trials=n_trials, seed=seed, record=_record_of(record))
+    if isinstance(engine, str) and engine not in ENGINES:
+        raise UnknownName("engine", engine, "engine", ENGINES)
     if out is not None:
         check_writable(out, overwrite)
-    engine, launcher = _choose(engine, launcher)
+    launcher = _choose_launcher(launcher)
     begin = time.perf_counter()
     plan = compile_plan(network, run)
+    engine = _choose_engine(engine, plan)
     obstacles = engine.obstacles(plan)
     if obstacles:
         raise UnsupportedPlan(engine.name, obstacles)
@@ -242,15 +246,18 @@ def _record_of(record: Record | Mapping[str, Any] | None) -> Record:
     return record
 
 
-def _choose(engine: str | Engine | None, launcher: str | Launcher | None) -> tuple[Engine, Launcher]:
-    backend = active_backend()
+def _choose_engine(engine: str | Engine | None, plan: Plan) -> Engine:
     if engine is None:
+        backend = active_backend()
         engine = "neuron" if backend is None else backend.engine
+    return make_engine(engine, plan) if isinstance(engine, str) else engine
+
+
+def _choose_launcher(launcher: str | Launcher | None) -> Launcher:
     if launcher is None:
+        backend = active_backend()
         launcher = "serial" if backend is None else backend.launcher
-    made_engine = make_engine(engine) if isinstance(engine, str) else engine
-    made_launcher = make_launcher(launcher) if isinstance(launcher, str) else launcher
-    return made_engine, made_launcher
+    return make_launcher(launcher) if isinstance(launcher, str) else launcher
 
 
 def _undriven(plan: Plan) -> Plan:
@@ -279,6 +286,7 @@ def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine, 
         "platform": f"{sys.platform} {platform.machine()}",
         "numpy": np.__version__,
         "engine": engine.name,
+        "engine options": engine.options,
         "launcher": launcher.name,
         "seed": run.seed,
         "network": to_plain(network),

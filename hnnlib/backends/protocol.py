@@ -28,6 +28,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """Short name, written into the provenance."""
 
+    @property
+    def options(self) -> dict[str, object]:
+        """What it was made with, written into the provenance."""
+
     def obstacles(self, plan: Plan) -> list[str]:
         """Return what of the plan this engine can't do, one sentence each."""
 

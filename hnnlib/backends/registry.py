@@ -5,26 +5,46 @@ from __future__ import annotations
 from hnnlib.backends.launch.serial import SerialLauncher
 from hnnlib.backends.protocol import Engine, Launcher
 from hnnlib.base.errors import UnknownName
+from hnnlib.base.log import logger
+from hnnlib.plan.tables import Plan
 
 __all__ = ["ENGINES", "LAUNCHERS", "make_engine", "make_launcher"]
 
-ENGINES = ("neuron",)
+ENGINES = ("auto", "fast", "neuron")
 LAUNCHERS = ("serial", "joblib")
 
 
-def make_engine(name: str) -> Engine:
+def make_engine(name: str, plan: Plan) -> Engine:
     """Return an engine by its name.
+
+    Parameters
+    ----------
+    name : str
+        ``'neuron'``, ``'fast'``, or ``'auto'``: fast where it supports the plan, else NEURON.
+    plan : Plan
+        What is to be run.
 
     Raises
     ------
     UnknownName
-        If there is none.
+        If there is no such engine.
     """
-    if name == "neuron":
-        from hnnlib.backends.neuron.engine import NeuronEngine
+    if name not in ENGINES:
+        raise UnknownName("engine", name, "engine", ENGINES)
+    if name in ("auto", "fast"):
+        from hnnlib.backends.fast.engine import FastEngine
 
-        return NeuronEngine()
-    raise UnknownName("engine", name, "engine", ENGINES)
+        fast = FastEngine()
+        if name == "fast":
+            return fast
+        problems = fast.obstacles(plan)
+        if not problems:
+            logger.info("engine: fast")
+            return fast
+        logger.info("engine: NEURON, since the fast engine can't run this network: %s", "; ".join(problems))
+    from hnnlib.backends.neuron.engine import NeuronEngine
+
+    return NeuronEngine()
 
 
 def make_launcher(name: str) -> Launcher:
@@ -35,10 +55,10 @@ def make_launcher(name: str) -> Launcher:
     UnknownName
         If there is none.
     """
+    if name not in LAUNCHERS:
+        raise UnknownName("launcher", name, "launcher", LAUNCHERS)
     if name == "serial":
         return SerialLauncher()
-    if name == "joblib":
-        from hnnlib.backends.launch.joblib import JoblibLauncher
+    from hnnlib.backends.launch.joblib import JoblibLauncher
 
-        return JoblibLauncher(n_jobs=-1)
-    raise UnknownName("launcher", name, "launcher", LAUNCHERS)
+    return JoblibLauncher(n_jobs=-1)

@@ -173,7 +173,8 @@ def _complaint(output: str) -> tuple[str, int | None]:
     found = re.search(r"what\(\):\s*(.*?)(?:\[Location : (\d+)|$)", output, re.MULTILINE)
     if found:
         return found[1].strip(), int(found[2]) if found[2] else None
-    lines = [line.split("::", 1)[-1].strip() for line in output.splitlines() if "[error]" in line]
+    marks = ("[error]", "[critical]")
+    lines = [line.split("::", 1)[-1].strip() for line in output.splitlines() if any(m in line for m in marks)]
     return "; ".join(lines) or "nmodl can't read it", None
 
 
@@ -215,6 +216,13 @@ class Source:
             if start is not None and word == "}" and depth == 0:
                 self._start, self._place, self._end = start, start, k
                 return self.line
+        return 0
+
+    def anywhere(self, *words: str) -> int:
+        """Return the line where a sequence of words stands first in the file; 0 if there is none."""
+        for k, line in enumerate(self.lines):
+            if tuple(self.words[k : k + len(words)]) == words:
+                return line
         return 0
 
     def go_to(self, *alternatives: tuple[str, ...]) -> int:

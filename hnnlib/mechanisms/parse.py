@@ -123,7 +123,7 @@ class _FileReader:
         for block in tree.children:
             if block.kind not in _SILENT and block.kind not in _DECLARING:
                 word, reason = _OUTSIDE.get(block.kind, (block.kind, "is not known here"))
-                self.refuse(self.source.enter(word), word, reason)
+                self.refuse(self.source.anywhere(word), word, reason)
 
     # ------------------------------------------------------------------------------------------------- declarations
 
@@ -151,8 +151,7 @@ class _FileReader:
                 self.is_thread_safe = True
             elif statement.kind not in ("Suffix", "LineComment", "BlockComment"):
                 word, reason = _OUTSIDE.get(statement.kind, (statement.kind, "is not known here"))
-                self.source.enter("NEURON")
-                self.refuse(self.source.go_to((word,)), word, reason)
+                self.refuse(self.source.anywhere(word), word, reason)
         self.ranged, self.shared, self.nonspecific = names["Range"], names["Global"], names["Nonspecific"]
 
     def read_declarations(self) -> None:
@@ -160,28 +159,27 @@ class _FileReader:
         parameters = {}
         for node in (n for block in self.blocks("ParamBlock") for n in block.children if n.kind == "ParamAssign"):
             value, unit = node.first("Double", "Integer"), node.first("Unit")
-            self.refuse_array(node, "PARAMETER")
+            self.refuse_array(node)
             if node.text not in not_own:
                 parameters[node.text] = Parameter(float(value.text) if value else 0.0, unit.text if unit else "")
         self.parameters = {name: p for name, p in parameters.items() if name in self.ranged}
         self.global_parameters = {name: p for name, p in parameters.items() if name not in self.ranged}
-        self.states = self.variables("StateBlock", "STATE")
-        own = [name for name in self.variables("AssignedBlock", "ASSIGNED") if name not in not_own]
+        self.states = self.variables("StateBlock")
+        own = [name for name in self.variables("AssignedBlock") if name not in not_own]
         outer = [local.text for node in self.blocks("LocalListStatement") for local in node.children]
         self.assigned = [name for name in own if name not in self.shared]
         self.global_assigned = [name for name in own if name in self.shared] + outer
 
-    def variables(self, kind: str, block: str) -> list[str]:
+    def variables(self, kind: str) -> list[str]:
         nodes = [n for block in self.blocks(kind) for n in block.children if n.kind == "AssignedDefinition"]
         for node in nodes:
-            self.refuse_array(node, block)
+            self.refuse_array(node)
         return [node.text for node in nodes]
 
-    def refuse_array(self, node: Node, block: str) -> None:
+    def refuse_array(self, node: Node) -> None:
         # a lone whole number after the name is a length, a pair is FROM and TO
         if node.first("IndexedName") or (node.kind == "AssignedDefinition" and len(node.all("Integer")) == 1):
-            self.source.enter(block)
-            self.refuse(self.source.go_to((node.text, "[")), f"{node.text}[]", "arrays are not modelled")
+            self.refuse(self.source.anywhere(node.text, "["), f"{node.text}[]", "arrays are not modelled")
 
     def read_constants(self) -> None:
         self.constants: dict[str, float] = {}
@@ -195,8 +193,7 @@ class _FileReader:
                 elif units in _FACTORS:
                     self.constants[node.text] = _FACTORS[units]
                 else:
-                    self.source.enter("UNITS")
-                    line, text = self.source.go_to((node.text, "=")), " ".join(f"({unit})" for unit in units)
+                    line, text = self.source.anywhere(node.text, "=", "("), " ".join(f"({unit})" for unit in units)
                     self.refuse(line, f"{node.text} = {text}", "the number behind these units is not known here")
 
     # ------------------------------------------------------------------------------------------------------- blocks

@@ -95,11 +95,13 @@ def _of_equations(code: MechanismCode) -> Iterator[_Found]:
 
 def _of_currents(code: MechanismCode) -> Iterator[_Found]:
     try:
-        known = assigned_names(inline(code, code.breakpoint).body)
+        body = inline(code, code.breakpoint).body
     except InvalidValue:
         return  # said by _of_statements
+    known = assigned_names(body)
+    is_read = not any(isinstance(statement, Unsupported) for statement in statements_in(body))
     for current in code.currents:
-        if current not in known:
+        if is_read and current not in known:
             yield code.breakpoint.line, current, "is a current that BREAKPOINT does not set"
     for ion in code.ions:
         for name in ion.writes:

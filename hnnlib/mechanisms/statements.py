@@ -108,7 +108,7 @@ class BodyReader:
         self.solves: list[Solve] = []
         self.conductances: list[Conductance] = []
         self.initial: Block | None = None
-        self._depth = 0
+        self._depth, self._is_breakpoint = 0, node.kind == "BreakpointBlock"
         block = node.first("StatementBlock")
         self.body = self._statements(block) if block else ()
         if not self._is_complete():
@@ -160,7 +160,7 @@ class BodyReader:
                     n_variables = len([word for word in self.source.until("DEPEND", "FROM") if word != ","])
                     self.table = (inner, n_variables, line)
                     return ()
-                case "SolveBlock" | "ConductanceHint" if self._depth == 1:
+                case "SolveBlock" | "ConductanceHint" if self._depth == 1 and self._is_breakpoint:
                     self._directive(inner)
                     return ()
                 case "InitialBlock" if self._depth == 1:

@@ -57,11 +57,23 @@ class Drive:
         return self.n_drive_cells == "n_cells"
 
     def delay_to(self, population: str) -> float:
-        """Return the delay to a target population at distance 0 (ms)."""
+        """Return the delay to a target population at distance 0 (ms).
+
+        Parameters
+        ----------
+        population : str
+            The target.
+        """
         return self.delays[population] if isinstance(self.delays, Mapping) else self.delays
 
     def probability_of(self, population: str) -> float:
-        """Return the part of the pairs with a target population that is kept."""
+        """Return the part of the pairs with a target population that is kept.
+
+        Parameters
+        ----------
+        population : str
+            The target.
+        """
         return self.probability[population] if isinstance(self.probability, Mapping) else self.probability
 
 
@@ -104,7 +116,13 @@ class PoissonDrive(Drive):
                 )
 
     def rate_of(self, population: str | None) -> float:
-        """Return the rate of the drive cells of a target population (Hz)."""
+        """Return the rate of the drive cells of a target population (Hz).
+
+        Parameters
+        ----------
+        population : str or None
+            The target; None for drive cells that all targets share.
+        """
         return self.rate[population] if isinstance(self.rate, Mapping) and population else self.rate  # type: ignore[return-value]
 
 

@@ -12,7 +12,16 @@ from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.results.cell_response import CellResponse
 from hnnlib.results.dipole import Dipole, average_dipoles
 from hnnlib.viz.dipole import layer_title, moment_label
-from hnnlib.viz.style import COLORS, DRIVE_COLORS, colors_of, finish, legend_above, one_axes, trial_numbers
+from hnnlib.viz.style import (
+    COLORS,
+    DRIVE_COLORS,
+    colors_of,
+    finish,
+    legend_above,
+    one_axes,
+    trial_numbers,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,6 +98,8 @@ def plot_spikes_hist(
     _limits(panels)
     for panel in panels:
         panel.set_ylabel(_count_label(edges, len(trials), kwargs_hist))
+        if not kwargs_hist.get("density"):
+            whole_numbers(panel.yaxis)
     handles = [handle for panel in panels for handle in panel.get_legend_handles_labels()[0]]
     if handles:
         legend_above(ax, handles, right=True)
@@ -164,8 +175,9 @@ def _mirror(ax: Any) -> Any:
 
 def _limits(panels: list[Any]) -> None:
     """Give the axes one limit; where one hangs from the top, they leave each other room."""
-    tops = [max([1.0, *(_height(patch) for patch in panel.patches)]) for panel in panels]
-    limit = 1.08 * sum(tops)
+    if panels[0].get_yscale() != "linear":
+        return  # a logarithmic axis has no zero to start at
+    limit = 1.08 * sum(max(map(_height, panel.patches), default=0.0) for panel in panels) or 1.0
     panels[0].set_ylim(0, limit)
     for panel in panels[1:]:
         panel.set_ylim(limit, 0)
@@ -251,7 +263,7 @@ def plot_spikes_raster(
     # gids count from the upper layers down in the standard column: so they stand in the figure too.
     if not ax.yaxis_inverted():
         ax.invert_yaxis()
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(ax.yaxis)
     lines = _overlay(ax, dpl) if overlay_dipoles and dpl is not None else []
     if show_legend and (names or lines):
         legend_above(ax, [*ax.get_legend_handles_labels()[0], *lines])

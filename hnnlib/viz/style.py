@@ -31,6 +31,7 @@ __all__ = [
     "put_title",
     "save_figure",
     "trial_numbers",
+    "whole_numbers",
 ]
 
 COLORS = ("#CC79A7", "#0072B2", "#E69F00", "#D55E00", "#009E73", "#56B4E9", "#5D3A9B", "#7F7F7F")
@@ -184,6 +185,15 @@ def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, room:
         markerscale=2.0,
     )
     return rows
+
+
+def whole_numbers(axis: Any) -> None:
+    """Put ticks at whole numbers only; an axis with ticks of another kind (logarithmic) is left alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    locator = axis.get_major_locator()
+    if isinstance(locator, MaxNLocator):
+        locator.set_params(integer=True)
 
 
 def finish(figure: Figure, show: bool) -> Figure:

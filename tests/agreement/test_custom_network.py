@@ -1,4 +1,4 @@
-"""Nothing is tied to four types, two layers or the word basket: a network of other cells runs like the published one."""
+"""Nothing is tied to four types, two layers or the word basket: a network of other cells runs like the published."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ def _cpu() -> str:
     )
     if done.returncode:
         return ""
-    return "\n".join(sorted(line for line in done.stdout.splitlines() if "__AVX" in line or "__SSE" in line or "__FMA" in line))
+    return "\n".join(
+        sorted(line for line in done.stdout.splitlines() if "__AVX" in line or "__SSE" in line or "__FMA" in line)
+    )
 
 
 def compiler_flags() -> tuple[str, ...]:

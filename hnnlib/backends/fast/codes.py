@@ -8,7 +8,8 @@ from pathlib import Path
 from hnnlib.base.resources import mod_dir
 from hnnlib.mechanisms.parse import neuron_file, parse_mechanism
 from hnnlib.mechanisms.scope import obstacles
-from hnnlib.mechanisms.syntax import MechanismCode
+from hnnlib.mechanisms.symbolic import calls
+from hnnlib.mechanisms.syntax import Call, MechanismCode
 from hnnlib.plan.tables import Plan
 
 __all__ = ["code_of", "obstacles_of"]
@@ -22,6 +23,12 @@ def code_of(name: str) -> MechanismCode:
     return parse_mechanism(file)
 
 
+def _event_calls(code: MechanismCode) -> list[Call]:
+    event = code.net_receive
+    blocks = [] if event is None else [event.body, *([event.initial.body] if event.initial else [])]
+    return [call for body in (*blocks, code.initial.body) for call in calls(body)]
+
+
 def obstacles_of(plan: Plan, precision: str, rates: str) -> list[str]:
     """Return what of a plan the fast engine can't do, one sentence each."""
     found = []
@@ -29,7 +36,10 @@ def obstacles_of(plan: Plan, precision: str, rates: str) -> list[str]:
         name for t in plan.templates for name in (*(d.mechanism for d in t.densities), *t.sites.mechanisms)
     )
     for name in names:
-        found += [str(o) for o in obstacles(code_of(name))]
+        code = code_of(name)
+        found += [str(o) for o in obstacles(code)]
+        if any(call.function == "net_send" for call in _event_calls(code)):
+            found.append(f"{name} sends events to itself (net_send), which the fast engine does not")
     if precision == "float32" and rates == "exact":
         found.append("exact rates need float64: in float32 they lose their digits near the formulas' singular points")
     local = plan.live_edges() & (plan.edges.source_gid < plan.n_cells)

@@ -115,6 +115,8 @@ class Scope:
                 return self._function("pow", (base, power))
             case Binary(op, left, right) if op in _COMPARISONS:
                 return f"({self._full(left)} {op} {self.text(right)})"
+            case Binary("/", left, right) if self._lanes and self.is_constant(right):
+                return f"({self.text(left)} * {self.text(Binary('/', Number(1.0), right))})"
             case Binary("&&", left, right):
                 return f"({self.text(left)} & {self.text(right)})"
             case Binary("||", left, right):

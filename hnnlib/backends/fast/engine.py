@@ -60,6 +60,11 @@ class FastEngine:
     def __reduce__(self) -> tuple[type[FastEngine], tuple[str, str, int]]:
         return (FastEngine, (self.rates, self.precision, self.threads))
 
+    @property
+    def options(self) -> dict[str, object]:
+        """What the engine was made with."""
+        return {"rates": self.rates, "precision": self.precision, "threads": self.threads}
+
     def obstacles(self, plan: Plan) -> list[str]:
         """Return what of the plan this engine can't do, one sentence each."""
         return obstacles_of(plan, self.precision, self.rates)
@@ -96,9 +101,7 @@ class FastEngine:
         else:
             with ThreadPoolExecutor(self.threads) as pool:
                 done = list(pool.map(lambda k: self._one(plan, packed, library, k, progress), trials))
-        return Records(
-            header=header_of(plan), trials=tuple(done), engine=self.name, stats={"build_cpu_s": build_cpu_s}
-        )
+        return Records(header=header_of(plan), trials=tuple(done), engine=self.name, stats={"build_cpu_s": build_cpu_s})
 
     def _kernels(self, plan: Plan) -> tuple[list[KernelModel], list[Kernel], list[np.ndarray], ctypes.CDLL]:
         key = digest_of(plan.templates, plan.run.celsius, plan.run.dt_ms)

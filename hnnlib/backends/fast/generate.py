@@ -9,7 +9,6 @@ import numpy as np
 
 from hnnlib.backends.fast.emit import Constants, Scope
 from hnnlib.backends.fast.model import Gate, KernelModel, Use
-from hnnlib.mechanisms.symbolic import free_names
 from hnnlib.mechanisms.syntax import Binary, Call, Equation, Name, Number
 
 __all__ = ["Kernel", "generate"]
@@ -132,7 +131,9 @@ class _Writer:
         else:
             scope.run(use.current)
             total, g = "vec{}", "vec{}"
-        ion_currents = {f"i{ion.name}": scope.text(Name(f"i{ion.name}")) for ion in use.code.ions if f"i{ion.name}" in ion.writes}
+        ion_currents = {
+            f"i{ion.name}": scope.text(Name(f"i{ion.name}")) for ion in use.code.ions if f"i{ion.name}" in ion.writes
+        }
         scope.write_back()
         return [*lines, *scope.lines], total, g, ion_currents
 
@@ -193,7 +194,11 @@ class _Writer:
         return lines
 
     def _site_loop(self, use: Use) -> list[str]:
-        inside = "" if len(use.places) == self._m.template.n_sites else f" if (mechanism[j] != {self._mechanism(use)}) continue;"
+        inside = (
+            ""
+            if len(use.places) == self._m.template.n_sites
+            else f" if (mechanism[j] != {self._mechanism(use)}) continue;"
+        )
         return ["for (int q = 0; q < n_used; ++q) { int const j = used[q];" + inside + " int const i = node[j];"]
 
     def _mechanism(self, use: Use) -> int:

@@ -12,16 +12,15 @@ from typing import Any
 
 import attrs
 import numpy as np
+from immutabledict import immutabledict
 
 from hnnlib.backends.fast.tree import Tree, make_tree
-from hnnlib.base.errors import UnsupportedPlan
 from hnnlib.mechanisms.evaluate import evaluate, execute, table_rows
 from hnnlib.mechanisms.inline import inline
 from hnnlib.mechanisms.symbolic import assigned_names, free_names, linear_parts, needed_names
 from hnnlib.mechanisms.syntax import (
     Assign,
     Binary,
-    Call,
     CallStatement,
     Equation,
     Expression,
@@ -36,16 +35,18 @@ from hnnlib.plan.tables import Template
 __all__ = ["Gate", "KernelModel", "Use", "make_model"]
 
 # What NEURON starts ions with where no mechanism says otherwise (mV, mM)
-_ION_DEFAULTS = {
-    "ena": 50.0,
-    "ek": -77.0,
-    "nai": 10.0,
-    "nao": 140.0,
-    "ki": 54.4,
-    "ko": 2.5,
-    "cai": 5e-5,
-    "cao": 2.0,
-}
+_ION_DEFAULTS = immutabledict(
+    {
+        "ena": 50.0,
+        "ek": -77.0,
+        "nai": 10.0,
+        "nao": 140.0,
+        "ki": 54.4,
+        "ko": 2.5,
+        "cai": 5e-5,
+        "cao": 2.0,
+    }
+)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -91,7 +92,9 @@ class KernelModel:
     initial_v: np.ndarray  # (n_nodes,)
 
 
-def make_model(template: Template, codes: Mapping[str, MechanismCode], *, celsius: float, dt: float, rates: str) -> KernelModel:
+def make_model(
+    template: Template, codes: Mapping[str, MechanismCode], *, celsius: float, dt: float, rates: str
+) -> KernelModel:
     """Return the kernel model of a template.
 
     Parameters
@@ -296,9 +299,7 @@ def _split_gates(
     return tuple(gates), tuple(rest)
 
 
-def _gate(
-    equation: Equation, before: Sequence[Statement], constants: Mapping[str, np.ndarray], rates: str
-) -> Gate:
+def _gate(equation: Equation, before: Sequence[Statement], constants: Mapping[str, np.ndarray], rates: str) -> Gate:
     inf, rate = relaxation(equation)
     uniform = {x for x, values in constants.items() if len(values) == 0 or (values == values[0]).all()}
     needed = _dependencies(free_names(inf) | free_names(rate), before)
@@ -354,5 +355,3 @@ def _dependencies(names: Iterable[str], before: Sequence[Statement]) -> set[str]
         if set(assigned_names((s,))) & needed:
             needed = (needed - _surely_assigned(s)) | set(needed_names((s,)))
     return needed
-
-

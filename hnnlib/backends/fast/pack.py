@@ -89,7 +89,10 @@ def pack(
     live = plan.live_edges()
     used = _used_sites(plan, live)
     templates = np.zeros(len(models), _TEMPLATE)
-    starts = [int(np.flatnonzero(plan.cells.template == k)[0]) if (plan.cells.template == k).any() else 0 for k in range(len(models))]
+    starts = [
+        int(np.flatnonzero(plan.cells.template == k)[0]) if (plan.cells.template == k).any() else 0
+        for k in range(len(models))
+    ]
     for k, (kernel, table) in enumerate(zip(kernels, tables, strict=True)):
         cells = np.flatnonzero(plan.cells.template == k)
         constants, initial = np.ascontiguousarray(kernel.constants), np.ascontiguousarray(kernel.initial)
@@ -117,9 +120,13 @@ def pack(
         window=window,
         clamps=_clamps(plan, models, block_of, lane_of, len(blocks)),
         drive_rows=(
-            plan.edges.source_gid[drive] - plan.n_cells, block_of[target], plan.edges.site[drive], lane_of[target],
-            plan.edges.weight_uS[drive], plan.edges.delay_ms[drive],
-        ),  # fmt: skip
+            plan.edges.source_gid[drive] - plan.n_cells,
+            block_of[target],
+            plan.edges.site[drive],
+            lane_of[target],
+            plan.edges.weight_uS[drive],
+            plan.edges.delay_ms[drive],
+        ),
         probes=[_probe_parts(plan, p, block_of, lane_of, lanes) for p in plan.probes],
         step_end=step_end,
         keep=keep,
@@ -140,7 +147,7 @@ def _used_sites(plan: Plan, live: np.ndarray) -> list[np.ndarray]:
 
 
 def _blocks(plan: Plan, n_templates: int, starts: list[int], lanes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rows = []
+    rows: list[tuple[int, int, int]] = []
     block_of = np.zeros(plan.n_cells, np.int32)
     lane_of = np.zeros(plan.n_cells, np.int32)
     for k in range(n_templates):

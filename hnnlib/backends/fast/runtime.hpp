@@ -30,6 +30,7 @@ constexpr int bytes = 16;
 constexpr int W = bytes / sizeof(T);
 typedef T vec __attribute__((vector_size(bytes)));
 typedef I ivec __attribute__((vector_size(bytes)));
+typedef double dvec __attribute__((vector_size(W * sizeof(double))));  // sums over many segments are kept in double
 
 static inline vec splat(T x) { return x - vec{}; }
 static inline vec load(T const* p) { vec x; std::memcpy(&x, p, sizeof x); return x; }
@@ -42,6 +43,25 @@ static inline T sum(vec x) { T s = 0; for (int l = 0; l < W; ++l) s += x[l]; ret
 static inline ivec bits(vec x) { ivec i; std::memcpy(&i, &x, sizeof i); return i; }
 static inline vec real(ivec i) { vec x; std::memcpy(&x, &i, sizeof x); return x; }
 
+// Polynomials by halves (Estrin): a short chain of dependent steps, so that the processor finds work to overlap.
+template <int N>
+static inline vec poly(T const* c, vec const* powers) {
+    if constexpr (N == 1) {
+        return splat(c[0]);
+    } else {
+        constexpr int half = N > 8 ? 8 : N > 4 ? 4 : N > 2 ? 2 : 1;
+        constexpr int level = half == 8 ? 3 : half == 4 ? 2 : half == 2 ? 1 : 0;
+        if constexpr (N == 2) return c[1] * powers[0] + c[0];
+        else return poly<N - half>(c + half, powers) * powers[level] + poly<half>(c, powers);
+    }
+}
+template <int N>
+static inline vec polynomial(T const* c, vec x) {
+    vec const x2 = x * x, x4 = x2 * x2;
+    vec const powers[] = {x, x2, x4, x4 * x4};
+    return poly<N>(c, powers);
+}
+
 // exp: argument reduced to |r| <= ln2/2 in two parts, Taylor polynomial to the last bit, exponent put back as bits.
 static inline vec exp_(vec x) {
 #ifdef HNNLIB_FLOAT
@@ -52,38 +72,30 @@ static inline vec exp_(vec x) {
                 lo = 1.90821492927058770002e-10;
     constexpr int mantissa = 52, n_terms = 14;
 #endif
-    constexpr T inverse[] = {1., 1., 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320, 1. / 362880,
-                             1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800.};
+    static constexpr T inverse[] = {1., 1., 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320,
+                                    1. / 362880, 1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800.};
     x = vmin(vmax(x, splat(bottom)), splat(top));
     vec const shifted = x * T(1.44269504088896340736) + magic;
     vec const n = shifted - magic;
     vec const r = (x - n * hi) - n * lo;
-    vec y = splat(inverse[n_terms - 1]);
-    for (int k = n_terms - 2; k >= 0; --k) y = y * r + inverse[k];
-    return y * real((bits(shifted) << mantissa) + bits(splat(T(1))));
+    return polynomial<n_terms>(inverse, r) * real((bits(shifted) << mantissa) + bits(splat(T(1))));
 }
 
 // log of a positive number: mantissa in [sqrt(1/2), sqrt(2)), series in (m - 1)/(m + 1).
 static inline vec log_(vec x) {
 #ifdef HNNLIB_FLOAT
-    constexpr int mantissa = 23;
-    constexpr I one = 0x3f800000, half_root = 0x3f3504f3;
-    constexpr int n_terms = 5;
+    constexpr int mantissa = 23, n_terms = 5;
+    constexpr I half_root = 0x3f3504f3;
 #else
-    constexpr int mantissa = 52;
-    constexpr I one = 0x3ff0000000000000, half_root = 0x3fe6a09e667f3bcd;
-    constexpr int n_terms = 11;
+    constexpr int mantissa = 52, n_terms = 11;
+    constexpr I half_root = 0x3fe6a09e667f3bcd;
 #endif
-    ivec const raw = bits(x) - half_root;
-    ivec const exponent = raw >> mantissa;
+    static constexpr T odd[] = {2., 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13, 2. / 15, 2. / 17, 2. / 19, 2. / 21};
+    ivec const exponent = (bits(x) - half_root) >> mantissa;
     vec const m = real(bits(x) - (exponent << mantissa));
-    (void)one;
-    vec const s = (m - 1) / (m + 1), s2 = s * s;
-    vec y = splat(T(1) / (2 * n_terms - 1));
-    for (int k = n_terms - 2; k >= 0; --k) y = y * s2 + T(1) / (2 * k + 1);
-    vec n;
-    for (int l = 0; l < W; ++l) n[l] = T(exponent[l]);
-    return 2 * s * y + n * T(0.693147180559945309417);
+    vec const s = (m - 1) / (m + 1);
+    vec const n = __builtin_convertvector(exponent, vec);
+    return s * polynomial<n_terms>(odd, s * s) + n * T(0.693147180559945309417);
 }
 
 static inline vec pow_(vec x, vec y) { return exp_(y * log_(x)); }
@@ -299,14 +311,18 @@ struct RunnerOf final : Runner {
             Dense const& p = d.dense[k];
             if (sample_step % p.every) continue;
             int const first = p.kind == 0 ? K::V : K::imem;
-            double total = 0;
             constexpr int n = sizeof(K::node_of_segment) / sizeof(int);
-            double lanes[W] = {};
-            for (int i = 0; i < n; ++i) {
-                T const* const x = reinterpret_cast<T const*>(s + first + K::node_of_segment[i]);
-                for (int l = 0; l < W; ++l) lanes[l] += p.weight[i * W + l] * x[l];
+            dvec even = {}, odd = {};
+            for (int i = 0; i < n; i += 2) {
+                dvec weight;
+                std::memcpy(&weight, p.weight + i * W, sizeof weight);
+                even += weight * __builtin_convertvector(s[first + K::node_of_segment[i]], dvec);
+                if (i + 1 == n) break;
+                std::memcpy(&weight, p.weight + (i + 1) * W, sizeof weight);
+                odd += weight * __builtin_convertvector(s[first + K::node_of_segment[i + 1]], dvec);
             }
-            for (int l = 0; l < W; ++l) total += lanes[l];
+            double total = 0;
+            for (int l = 0; l < W; ++l) total += even[l] + odd[l];
             p.out[(sample_step / p.every) * p.stride] += total;
         }
     }

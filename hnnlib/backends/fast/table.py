@@ -32,8 +32,8 @@ def rate_rows(model: KernelModel, kernel: Kernel, *, celsius: float, dt: float, 
     Returns
     -------
     rows : array, shape (n_rows, n_columns)
-        At ``LOW_MV + k * STEP_MV``: steady state, and ``1 - exp(-dt/tau)``, of each gate. With ``rates='tables'`` both come
-        from the mod file's table, interpolated as NEURON does.
+        At ``LOW_MV + k * STEP_MV``: steady state, and ``1 - exp(-dt/tau)``, of each gate. With ``rates='tables'`` both
+        come from the mod file's table, interpolated as NEURON does.
     """
     v = LOW_MV + STEP_MV * np.arange(round((HIGH_MV - LOW_MV) / STEP_MV) + 1)
     rows = np.empty((len(v), len(kernel.columns)))

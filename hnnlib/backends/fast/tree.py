@@ -95,8 +95,7 @@ def _links(s: Sections, n_segments: int) -> tuple[list[tuple[int, int, float]], 
         # from centre to centre: 1/k of the section; to its ends: half of that
         step = 0.01 * s.Ra_ohm_cm[i] * (s.L_um[i] / k) / (np.pi * s.diam_um[i] ** 2 / 4)  # MΩ
         nodes = [int(near[i]), *(int(s.first_segment[i]) + j for j in range(k)), int(far[i])]
-        for j in range(k + 1):
-            links.append((nodes[j], nodes[j + 1], 1.0 / (step if 0 < j < k else step / 2)))
+        links += [(nodes[j], nodes[j + 1], 1.0 / (step if 0 < j < k else step / 2)) for j in range(k + 1)]
     return links, n + 1
 
 

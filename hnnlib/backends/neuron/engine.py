@@ -37,6 +37,11 @@ class NeuronEngine:
             raise UnknownName("rates", rates, "choice", RATES)
         self.rates = rates
 
+    @property
+    def options(self) -> dict[str, object]:
+        """What the engine was made with."""
+        return {"rates": self.rates}
+
     def obstacles(self, plan: Plan) -> list[str]:
         """Return what of the plan this engine can't do: nothing; every mechanism in a plan is NEURON's."""
         return []

@@ -15,7 +15,7 @@ import pytest
 
 from hnnlib.base.errors import InvalidValue, MechanismBuildError, OutputError
 from hnnlib.base.resources import mod_dir
-from hnnlib.mechanisms.build import cache_dir, mechanism_library
+from hnnlib.mechanisms.build import cache_dir, compiled_library, mechanism_library
 
 # Stands in for bash running NEURON's compile script: notes how it was called, then makes a library or fails.
 FAKE_BASH = """#!{python} -I
@@ -235,3 +235,29 @@ def test_two_processes_at_once_compile_and_run_for_real(tmp_path, monkeypatch):
     assert [process.returncode for process in processes] == [0, 0]
     assert answers[0] == answers[1]
     assert len([p for p in (tmp_path / "a cache").iterdir() if p.is_dir()]) == 1
+
+
+def test_asking_for_the_library_compiles_nothing(machine):
+    assert compiled_library() is None
+    assert not machine.cache.exists()
+    library = mechanism_library()
+    assert compiled_library() == library
+    assert len(machine.calls()) == 1
+
+
+def test_compiling_again_puts_a_new_library_in_the_old_ones_place(machine):
+    old = mechanism_library()
+    old.write_text("of yesterday")
+    assert mechanism_library(again=True) == old
+    assert old.read_text() == "compiled"
+    assert len(machine.calls()) == 2
+    key = old.parent.name
+    assert sorted(p.name for p in machine.cache.iterdir()) == [key, f"{key}.lock"]
+
+
+def test_a_failure_to_compile_again_leaves_the_old_library(machine):
+    old = mechanism_library()
+    machine.set_compiler(code=1)
+    with pytest.raises(MechanismBuildError):
+        mechanism_library(again=True)
+    assert old.read_text() == "compiled"

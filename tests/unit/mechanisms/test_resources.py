@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import hnnlib
 from hnnlib.base import resources
 from hnnlib.base.errors import FileFormatError, UnknownName
 
@@ -35,3 +38,10 @@ def test_a_wheel_carries_the_folders_inside_the_package(monkeypatch, tmp_path):
     (tmp_path / "mod").mkdir()
     monkeypatch.setattr(resources, "__file__", str(tmp_path / "hnnlib" / "base" / "resources.py"))
     assert resources.mod_dir() == tmp_path / "hnnlib" / "mod"
+
+
+def test_scripts_find_parameter_files_in_the_packages_own_folder(tmp_path):
+    package = Path(hnnlib.__file__).parent
+    assert resources.located(package / "param" / "default.json").samefile(resources.param_file("default"))
+    for other in (package / "param" / "no_such.json", tmp_path / "param" / "default.json", Path("default.json")):
+        assert resources.located(other) == other

@@ -40,6 +40,25 @@ def test_bins_are_the_same_for_all_drives(response):
     assert [h.max() for h in heights(ax).values()] == [1, 1, 1]
 
 
+def test_densities(response):
+    (ax,) = plot_spikes_hist(response, spike_types="evprox1", bins=4, density=True).axes
+    assert heights(ax)["evprox1"].max() == pytest.approx(1 / 25)
+    assert ax.get_ylim() == (0, pytest.approx(1.08 / 25))
+    assert ax.get_ylabel() == "Spike density (1/ms)"
+
+
+def test_counts_have_ticks_at_whole_numbers(response):
+    (ax,) = plot_spikes_hist(response, trial_idx=0).axes
+    assert all(tick == int(tick) for tick in ax.get_yticks())
+
+
+def test_logarithmic_counts_stay_so(response):
+    _, ax = plt.subplots()
+    ax.set_yscale("log")
+    plot_spikes_hist(response, ax=ax, bins=1)
+    assert ax.get_yscale() == "log"
+
+
 def test_a_beginning_of_names_counts_them_together(response):
     (ax,) = plot_spikes_hist(response, spike_types="evprox", bins=1).axes
     assert {label: h.max() for label, h in heights(ax).items()} == {"evprox": 4}
