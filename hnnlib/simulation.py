@@ -213,7 +213,7 @@ def simulate_dipole(
     )
     if hasattr(net, "_result"):
         net._result = result
-    dipoles = list(result.dipoles)
+    dipoles = [dipole.copy() for dipole in result.dipoles]  # the user may scale and smooth them in place
     if postproc:
         _deprecated("postproc=True; use dipole.smooth(window_len) and dipole.scale(factor)")
         for dipole in dipoles:

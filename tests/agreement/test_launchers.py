@@ -14,6 +14,7 @@ import sys
 import attrs
 import numpy as np
 import pytest
+from immutabledict import immutabledict
 
 import hnnlib as hn
 from hnnlib.backends.launch.joblib import JoblibLauncher
@@ -217,7 +218,7 @@ def breaking_engine():
     class BreaksInTrial2:
         """NEURON, but the weights of trial 2 are no numbers."""
 
-        name = "breaks"
+        name, options = "breaks", immutabledict()
 
         def obstacles(self, plan):
             return []
@@ -231,7 +232,7 @@ def breaking_engine():
 
 def dying_engine():
     class Dies:
-        name = "dies"
+        name, options = "dies", immutabledict()
 
         def obstacles(self, plan):
             return []

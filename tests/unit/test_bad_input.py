@@ -224,7 +224,10 @@ RUNS = {
     "dt zero": ({"dt": 0.0}, "dt: 0.0 must be > 0 ms"),
     "dt negative": ({"dt": -0.025}, "dt: -0.025 must be > 0 ms"),
     "seed negative": ({"seed": -1}, "seed: -1 must be an integer >= 0"),
-    "engine": ({"engine": "nuron"}, "engine: 'nuron' is no engine (has neuron); did you mean 'neuron'?"),
+    "engine": (
+        {"engine": "nuron"},
+        f"engine: 'nuron' is no engine (has {', '.join(hn.ENGINES)}); did you mean 'neuron'?",
+    ),
 }
 
 

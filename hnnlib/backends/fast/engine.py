@@ -66,7 +66,13 @@ class FastEngine:
         return {"rates": self.rates, "precision": self.precision, "threads": self.threads}
 
     def obstacles(self, plan: Plan) -> list[str]:
-        """Return what of the plan this engine can't do, one sentence each."""
+        """Return what of the plan this engine can't do, one sentence each.
+
+        Parameters
+        ----------
+        plan : Plan
+            What is to be run.
+        """
         return obstacles_of(plan, self.precision, self.rates)
 
     def run(self, plan: Plan, trials: Sequence[int], progress: Progress | None = None) -> Records:

@@ -317,7 +317,8 @@ struct {self._name} {{
     static inline void solve(vec* __restrict s, T const* __restrict c) {{
         {_body(solve)}
     }}
-    static inline void advance(vec* __restrict s, T const* __restrict c, Table const& table, int const* used, int n_used) {{
+    static inline void advance(
+        vec* __restrict s, T const* __restrict c, Table const& table, int const* used, int n_used) {{
         (void)table; (void)used; (void)n_used;
         {_body(advance)}
     }}

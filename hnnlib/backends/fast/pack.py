@@ -34,8 +34,8 @@ _PICK = _struct(
 )
 _DENSE = _struct(("kind", "i4"), ("every", "i4"), ("weight", _P), ("out", _P), ("stride", "i8"))
 _BLOCK = _struct(
-    ("template", "i8"), ("first_cell", "i8"), ("n_lanes", "i8"), ("n_clamps", "i8"), ("n_picks", "i8"), ("n_dense", "i8"),
-    ("clamps", _P), ("picks", _P), ("dense", _P), ("events", _P), ("event_row", _P),
+    ("template", "i8"), ("first_cell", "i8"), ("n_lanes", "i8"), ("n_clamps", "i8"), ("n_picks", "i8"),
+    ("n_dense", "i8"), ("clamps", _P), ("picks", _P), ("dense", _P), ("events", _P), ("event_row", _P),
 )  # fmt: skip
 _SPIKE = _struct(("time", "f8"), ("gid", "i8"))
 _JOB = _struct(

@@ -62,8 +62,23 @@ static inline vec polynomial(T const* c, vec x) {
     return poly<N>(c, powers);
 }
 
-// exp: argument reduced to |r| <= ln2/2 in two parts, Taylor polynomial to the last bit, exponent put back as bits.
+// exp: argument reduced in two parts, Taylor polynomial to the last bit, exponent put back as bits. Where a register
+// holds half a table of sixteenths of an octave, |r| <= ln2/32 and the polynomial is half as long; else |r| <= ln2/2.
 static inline vec exp_(vec x) {
+#if defined(__AVX512F__) && !defined(HNNLIB_FLOAT)
+    constexpr vec low = {1.0, 1.0442737824274138403, 1.0905077326652576592, 1.1387886347566916537,
+                         1.1892071150027210667, 1.2418578120734840486, 1.2968395546510096659, 1.3542555469368927283};
+    constexpr vec high = {1.4142135623730950488, 1.4768261459394993114, 1.5422108254079408236, 1.6104903319492543081,
+                          1.6817928305074290861, 1.7562521603732994831, 1.8340080864093424635, 1.9152065613971472939};
+    static constexpr T terms[] = {1., 1., 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720};
+    x = vmin(vmax(x, splat(-708.0)), splat(709.0));
+    vec const moved = x * 23.083120654223414339 + 6755399441055744.0;
+    vec const steps = moved - 6755399441055744.0;
+    vec const rest = (x - steps * (6.93147180369123816490e-01 / 16)) - steps * (1.90821492927058770002e-10 / 16);
+    ivec const part = bits(moved) & 15;
+    vec const octave = __builtin_shuffle(low, high, part);
+    return polynomial<7>(terms, rest) * real(bits(octave) + ((bits(moved) - part) << 48));
+#else
 #ifdef HNNLIB_FLOAT
     constexpr T top = 88.0f, bottom = -87.0f, magic = 12582912.0f, hi = 0.693359375f, lo = -2.12194440e-4f;
     constexpr int mantissa = 23, n_terms = 8;
@@ -79,6 +94,7 @@ static inline vec exp_(vec x) {
     vec const n = shifted - magic;
     vec const r = (x - n * hi) - n * lo;
     return polynomial<n_terms>(inverse, r) * real((bits(shifted) << mantissa) + bits(splat(T(1))));
+#endif
 }
 
 // log of a positive number: mantissa in [sqrt(1/2), sqrt(2)), series in (m - 1)/(m + 1).

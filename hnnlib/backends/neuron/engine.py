@@ -43,7 +43,13 @@ class NeuronEngine:
         return {"rates": self.rates}
 
     def obstacles(self, plan: Plan) -> list[str]:
-        """Return what of the plan this engine can't do: nothing; every mechanism in a plan is NEURON's."""
+        """Return what of the plan this engine can't do: nothing; every mechanism in a plan is NEURON's.
+
+        Parameters
+        ----------
+        plan : Plan
+            What is to be run.
+        """
         return []
 
     def run(self, plan: Plan, trials: Sequence[int], progress: Progress | None = None) -> Records:

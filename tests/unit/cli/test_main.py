@@ -110,8 +110,8 @@ def test_info_tells_versions_without_starting_neuron(tmp_path):
     assert facts["hnnlib"].startswith(hn.__version__)
     assert facts["Python"].startswith(".".join(map(str, sys.version_info[:3])))
     assert facts["numpy"][0].isdigit()
-    assert facts["engines"] == "neuron"
-    assert facts["launchers"] == "serial, joblib"
+    assert facts["engines"] == ", ".join(hn.ENGINES)
+    assert facts["launchers"] == ", ".join(hn.LAUNCHERS)
     assert "default.json" in facts["parameter files"]
     assert facts["mechanisms"].startswith("not compiled yet; ")
     assert str(tmp_path / "cache") in facts["mechanisms"]
