@@ -196,8 +196,12 @@ def simulate_dipole(
         _deprecated(f"simulate_dipole without tstop; pass tstop={tstop} (the parameter file's value is used)")
     if n_trials is None:
         n_trials = params.get("N_trials", 1)
-    if not network.connections and not network.drives:
-        warnings.warn("no connections: the cells of this network don't act on each other", UserWarning, stacklevel=2)
+    if not network.connections and len(network.populations) > 1:
+        warnings.warn(
+            "no connections between the cells of this network; jones_2009_model(params) gives the connected column",
+            UserWarning,
+            stacklevel=2,
+        )
     if not network.drives and not network.biases:
         warnings.warn("no drives or biases: nothing acts on this network", UserWarning, stacklevel=2)
     result = simulate(

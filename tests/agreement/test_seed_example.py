@@ -29,7 +29,9 @@ def script():
         warnings.simplefilter("always")
         left = SimpleNamespace(**run_script())
     left.deprecations = [
-        str(w.message) for w in told if w.category is DeprecationWarning and "hnnlib" not in w.filename
+        str(w.message)
+        for w in told
+        if w.category is DeprecationWarning and not w.filename.startswith(op.dirname(hnnlib.__file__))
     ]
     yield left
     mpl.pyplot.close("all")

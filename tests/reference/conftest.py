@@ -51,6 +51,10 @@ class KeepingEngine:
         self._engine = NeuronEngine()
         self.records: Records | None = None
 
+    @property
+    def options(self) -> dict[str, object]:
+        return self._engine.options
+
     def obstacles(self, plan: Plan) -> list[str]:
         return self._engine.obstacles(plan)
 

@@ -140,6 +140,9 @@ class FastEngine:
         try:
             data: TrialData = pack_trial(plan, packed, trial)
             library.hnnlib_run(ctypes.c_void_p(data.job.ctypes.data))
+            if data.job[0]["n_spikes"] > len(data.spikes):  # more than there was room for: again, with enough
+                data = pack_trial(plan, packed, trial, max_spikes=int(data.job[0]["n_spikes"]))
+                library.hnnlib_run(ctypes.c_void_p(data.job.ctypes.data))
             job = data.job[0]
             if job["bad_step"] >= 0:
                 raise SimulationError(_divergence(plan, job))
@@ -165,9 +168,10 @@ def _unit(kernels: Sequence[Kernel]) -> str:
         for k in range(len(kernels))
     )
     return (
-        '#include "runtime.hpp"\n'
+        # a namespace without name, or kernels of two networks in one process would share trees (GNU's unique symbols)
+        '#include "runtime.hpp"\nnamespace {\n'
         + "".join(kernel.text for kernel in kernels)
-        + f"""
+        + f"""}}
 extern "C" std::int64_t hnnlib_lanes() {{ return W; }}
 extern "C" void hnnlib_run(Job* job) {{
     static Maker const makers[] = {{
@@ -184,6 +188,6 @@ def _divergence(plan: Plan, job: np.void) -> str:
     section = template.sections.names[template.segments.section[segment]]
     t = int(job["bad_step"]) * plan.run.dt_ms
     return (
-        f"the simulation diverged: the voltage of gid {gid} ({template.name}, {section}) is no finite number at "
-        f"t = {t:g} ms; a smaller dt than {plan.run.dt_ms:g} ms may help"
+        f"the simulation diverged: the voltage of gid {gid} ({template.name}, {section}) is no finite number from "
+        f"t = {t:g} ms on; a smaller dt than {plan.run.dt_ms:g} ms may help"
     )

@@ -248,8 +248,8 @@ def _drive_events(plan: Plan, packed: Packed, trial: int) -> tuple[np.ndarray, n
     return table, starts.astype(np.int64)
 
 
-def pack_trial(plan: Plan, packed: Packed, trial: int) -> TrialData:
-    """Return one trial's own memory, with everything pointing where it should."""
+def pack_trial(plan: Plan, packed: Packed, trial: int, max_spikes: int | None = None) -> TrialData:
+    """Return one trial's own memory, with everything pointing where it should; room for a spike per cell and ms."""
     n_windows = -(-plan.run.n_steps // packed.window)
     events, starts = _drive_events(plan, packed, trial)
     blocks = packed.blocks.copy()
@@ -281,7 +281,7 @@ def pack_trial(plan: Plan, packed: Packed, trial: int) -> TrialData:
         blocks[b]["n_dense"], blocks[b]["dense"] = len(own_dense), own_dense.ctypes.data
         blocks[b]["events"] = events.ctypes.data
         blocks[b]["event_row"] = starts.ctypes.data + 8 * b * n_windows
-    spikes = np.zeros(max(1024, plan.n_cells * (int(plan.run.tstop_ms) + 1)), _SPIKE)
+    spikes = np.zeros(max_spikes or max(1024, plan.n_cells * (int(plan.run.tstop_ms) + 1)), _SPIKE)
     flags = np.zeros(2, np.int64)
     job = np.zeros(1, _JOB)
     job[0] = (

@@ -354,6 +354,7 @@ struct RunnerOf final : Runner {
         for (int l = 0; l < W; ++l) threshold[l] = T(data->threshold[d.first_cell + std::min<std::int64_t>(l, d.n_lanes - 1)]);
         bool const wants_imem = needs_imem(d);
         std::size_t next = 0;
+        ivec finite = ivec{};  // steps that left a number; what is none spreads over the whole cell at once
         for (std::int64_t k = first; k < end; ++k) {
             ivec const above = s[K::V + K::spike_node] > threshold;
             ivec const risen = above & ~block.above;
@@ -382,8 +383,10 @@ struct RunnerOf final : Runner {
                 }
             }
             take(block, s, k + 1);
+            vec const v = s[K::V + K::spike_node];
+            finite -= v - v == vec{};
         }
-        check(job, block, s, end);
+        check(job, block, s, first, end, finite);
     }
 
     static bool needs_imem(BlockData const& d) {
@@ -408,18 +411,20 @@ struct RunnerOf final : Runner {
         for (auto const& a : block.now) block.sorted[block.count[a.step - first]++] = a;
     }
 
-    void check(Job& job, Block const& block, vec const* s, std::int64_t step) const {
+    void check(Job& job, Block const& block, vec const* s, std::int64_t first, std::int64_t end, ivec finite) const {
         if (job.bad_step >= 0) return;
         vec total = vec{};
         for (int i = 0; i < K::n_nodes; ++i) total += s[K::V + i];
         for (int l = 0; l < block.data->n_lanes; ++l) {
             if (std::isfinite(double(total[l]))) continue;
-            job.bad_step = step;
-            job.bad_gid = data->first_gid + block.data->first_cell + l;
             constexpr int n = sizeof(K::node_of_segment) / sizeof(int);
-            for (int i = 0; i < n; ++i)
-                if (!std::isfinite(double(s[K::V + K::node_of_segment[i]][l]))) { job.bad_segment = i; break; }
-            return;
+            for (int i = 0; i < n; ++i) {
+                if (std::isfinite(double(s[K::V + K::node_of_segment[i]][l]))) continue;
+                job.bad_step = std::min<std::int64_t>(first + finite[l] + 1, end);
+                job.bad_gid = data->first_gid + block.data->first_cell + l;
+                job.bad_segment = i;
+                return;
+            }
         }
     }
 };

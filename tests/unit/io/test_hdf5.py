@@ -228,10 +228,11 @@ def test_places_that_can_not_be_written(tmp_path):
 
 
 def test_read_only_folder():
-    # Root may write anywhere, so that the test gives its rights away for the moment of writing.
-    with tempfile.TemporaryDirectory() as folder:
+    # Root may write anywhere, so that the test gives its rights away for the moment of writing; whom it gives them to
+    # must be able to see the folder, which it may not be below root's own temporary folder.
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory(dir="/tmp" if root else None) as folder:
         os.chmod(folder, 0o555)
-        root = os.geteuid() == 0
         if root:
             os.seteuid(65534)
         try:
