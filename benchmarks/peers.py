@@ -1,11 +1,11 @@
 """HNN-core's release and hnnlib's two engines on the same column, in turn: run it with ``make bench-peers``.
 
-Each engine runs in a process of its own, one after another, through its public ``simulate_dipole``. A trial is the
-default column with its three evoked drives, 170 ms. *First trial* is all that one call takes beside its further trials:
-placing, connecting and building the network, and the first run. *Further trial* is what each trial more adds; HNN-core
-builds its network anew for each. Compiled code is in the cache, imports are done, for all three.
+Each engine runs in a process of its own, one after another, through its public functions, with one thread. A trial is
+170 ms of the default column with its three evoked drives. *First trial* is all that a call takes beside its further
+trials: placing, connecting and building the network, and the first run. *Further trial* is what each one more adds;
+HNN-core builds its network anew for each. For all three, imports are done and compiled code is in the cache.
 
-Prints the table, and leaves it in ``out/peers.md`` and as a picture in ``out/peers.png``. Give ``--quick`` to leave out
+Prints a table, and leaves it in ``out/peers.md`` and as a picture in ``out/peers.png``. Give ``--quick`` to leave out
 the 20 x 20 mesh, on which HNN-core takes minutes.
 """
 
@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import io
 import json
+import math
 import os
 import platform
 import resource
@@ -22,33 +23,43 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 Facts = dict[str, Any]
+Moment = tuple[float, float]  # CPU seconds of this process, seconds by the clock
 
 ROOT = Path(__file__).resolve().parent.parent
 TSTOP = 170.0
 HNN_CORE, NEURON, FAST = "HNN-core", "hnnlib, NEURON", "hnnlib, fast"
 COLORS = {HNN_CORE: "#7F7F7F", NEURON: "#E69F00", FAST: "#0072B2"}
-# Trials in one call, by mesh: enough for a median where trials are cheap.
-TRIALS = {HNN_CORE: {5: 3, 10: 2, 20: 1}, NEURON: {5: 4, 10: 3, 20: 2}, FAST: {5: 10, 10: 10, 20: 4}}
+# Trials in one call, by mesh: several where they are cheap.
+TRIALS = {HNN_CORE: {5: 3, 10: 3, 20: 1}, NEURON: {5: 4, 10: 3, 20: 2}, FAST: {5: 10, 10: 10, 20: 4}}
 
 
 # Workers: each in a process of its own; HNN-core's in an environment of its own, which has no hnnlib.
 
 
+def _now() -> Moment:
+    return time.process_time(), time.perf_counter()
+
+
+def _between(a: Moment, b: Moment) -> Moment:
+    return b[0] - a[0], b[1] - a[1]
+
+
 class _Marks(io.TextIOBase):
-    """A standard output that notes the CPU time when a line begins with one of some words."""
+    """A standard output that notes when a line begins with one of some words."""
 
     def __init__(self, *words: str) -> None:
-        self.cpu: dict[str, list[float]] = {word: [] for word in words}
+        self.at: dict[str, list[Moment]] = {word: [] for word in words}
 
     def write(self, text: str) -> int:
         for line in text.splitlines():
-            for word, times in self.cpu.items():
+            for word, moments in self.at.items():
                 if line.startswith(word):
-                    times.append(time.process_time())
+                    moments.append(_now())
         return len(text)
 
 
@@ -56,44 +67,42 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
 
 
-def _facts(begin: float, wall: float, further: list[float], before_mb: float) -> Facts:
-    cpu = time.process_time() - begin
+def _facts(begin: Moment, end: Moment, further: Sequence[Moment], net: Any, response: Any, dipole: Any) -> Facts:
+    whole = _between(begin, end)
+    n_cells = sum(len(gids) for name, gids in net.gid_ranges.items() if name in net.cell_types)
+    pairs = zip(response.spike_gids[0], response.spike_times[0], strict=True)
     return {
-        "first": cpu - sum(further),
-        "further": further,
-        "wall": time.perf_counter() - wall,
-        "cpu": cpu,
-        "before_mb": before_mb,
-        "peak_mb": _peak_mb(),
+        "first": [whole[i] - sum(moment[i] for moment in further) for i in (0, 1)],
+        "further": list(further),
+        "cells": n_cells,
+        # what agreement is judged by: spikes of the cells, and the dipole, of the first trial
+        "spikes": sorted((int(gid), float(t)) for gid, t in pairs if gid < n_cells),
+        "dipole": [float(x) for x in dipole.data["agg"]],
     }
 
 
-def _response(net: Any, n_cells: int, dipole: Any) -> Facts:
-    """Return what agreement is judged by: spikes of cells, and the dipole, of the first trial."""
-    response = net.cell_response
-    pairs = zip(response.spike_gids[0], response.spike_times[0], strict=True)
-    spikes = sorted((int(gid), float(t)) for gid, t in pairs if gid < n_cells)
-    return {"spikes": spikes, "dipole": [float(x) for x in dipole.data["agg"]], "cells": n_cells}
-
-
 def work_hnn_core(n: int, n_trials: int) -> Facts:
-    """Time HNN-core, which says on standard output when it begins to build and to run."""
-    import hnn_core
+    """Time HNN-core, which says on standard output when it begins to build and when it has built."""
+    from importlib.metadata import version
 
-    hnn_core.simulate_dipole(hnn_core.jones_2009_model(add_drives_from_params=True, mesh_shape=(2, 2)), tstop=1.0)
-    before = _peak_mb()
-    begin, wall = time.process_time(), time.perf_counter()
+    from hnn_core import jones_2009_model, simulate_dipole
+
     marks = _Marks("Building", "[Done]")
+    with contextlib.redirect_stdout(io.StringIO()):
+        simulate_dipole(jones_2009_model(add_drives_from_params=True, mesh_shape=(2, 2)), tstop=1.0)
+    before = _peak_mb()
     with contextlib.redirect_stdout(marks):
-        net = hnn_core.jones_2009_model(add_drives_from_params=True, mesh_shape=(n, n))
-        dipoles = hnn_core.simulate_dipole(net, tstop=TSTOP, n_trials=n_trials)
-    starts = [*marks.cpu["Building"], time.process_time()]
-    further = [b - a for a, b in zip(starts[1:-1], starts[2:], strict=True)]
-    facts = _facts(begin, wall, further, before)
-    build = [b - a for a, b in zip(marks.cpu["Building"], marks.cpu["[Done]"], strict=True)]
-    n_cells = sum(len(gids) for name, gids in net.gid_ranges.items() if name in net.cell_types)
-    version = getattr(hnn_core, "__version__", "")
-    return {**facts, **_response(net, n_cells, dipoles[0]), "build": build[0], "version": version}
+        begin = _now()
+        net = jones_2009_model(add_drives_from_params=True, mesh_shape=(n, n))
+        dipoles = simulate_dipole(net, tstop=TSTOP, n_trials=n_trials)
+        end = _now()
+    peak = _peak_mb()
+    building, built = marks.at["Building"], marks.at["[Done]"]
+    starts = [*building, end]
+    further = [_between(starts[k], starts[k + 1]) for k in range(1, n_trials)]
+    facts = _facts(begin, end, further, net, net.cell_response, dipoles[0])
+    build = _between(begin, built[0])[0]
+    return {**facts, "build": build, "before": before, "peak": peak, "version": version("hnn-core")}
 
 
 def work_hnnlib(n: int, n_trials: int, engine: str) -> Facts:
@@ -101,17 +110,163 @@ def work_hnnlib(n: int, n_trials: int, engine: str) -> Facts:
     import hnnlib as hn
 
     chosen = {"fast": hn.FastEngine, "neuron": hn.NeuronEngine}[engine]()
-    hn.simulate_dipole(
-        hn.jones_2009_model(add_drives_from_params=True, mesh_shape=(2, 2)), tstop=1.0, verbose=False, engine=chosen
-    )
+    hn.simulate(hn.jones_2009_model(add_drives_from_params=True, mesh_shape=(2, 2)), tstop=1.0, engine=chosen)
     before = _peak_mb()
-    begin, wall = time.process_time(), time.perf_counter()
+    ends: dict[int, Moment] = {}
+
+    def note(trial: int, t: float) -> None:
+        ends[trial] = _now()  # the last call for a trial is at its end
+
+    begin = _now()
     net = hn.jones_2009_model(add_drives_from_params=True, mesh_shape=(n, n))
-    dipoles = hn.simulate_dipole(net, tstop=TSTOP, n_trials=n_trials, verbose=False, engine=chosen)
-    timings = net._result.provenance["timings"]
-    cpu = time.process_time() - begin
-    further = [timings["trials"] / n_trials] * (n_trials - 1)
-    del cpu
-    facts = _facts(begin, wall, further, before)
-    n_cells = sum(len(gids) for name, gids in net.gid_ranges.items() if name in net.cell_types)
-    return {**facts, **_response(net, n_cells, dipoles[0]), "build": timings["build"], "version": hn.__version__}
+    result = hn.simulate(net, tstop=TSTOP, n_trials=n_trials, engine=chosen, progress=note)
+    end = _now()
+    peak = _peak_mb()
+    further = [_between(ends[k - 1], ends[k]) for k in range(1, n_trials)]
+    facts = _facts(begin, end, further, net, result.cell_response, result.dipoles[0])
+    timings = result.provenance["timings"]
+    build = timings["plan"] + timings["build"]
+    return {**facts, "build": build, "before": before, "peak": peak, "version": hn.__version__}
+
+
+def measure(engine: str, n: int, n_trials: int, peer_python: Path) -> Facts:
+    """Run one engine on one mesh in a process of its own."""
+    python = os.fspath(peer_python) if engine == HNN_CORE else sys.executable
+    done = subprocess.run(
+        [python, __file__, "--work", engine, str(n), str(n_trials)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{engine} failed on the {n} x {n} mesh:\n{done.stderr[-3000:]}")
+    facts: Facts = json.loads(done.stdout.strip().splitlines()[-1])
+    further = facts["further"] or [facts["first"]]  # HNN-core alone has one trial; it builds anew for each
+    facts["each"] = [statistics.median(moment[i] for moment in further) for i in (0, 1)]
+    return facts
+
+
+# The report.
+
+
+def agreement(facts: Facts, peer: Facts) -> str:
+    """Return how spikes and dipole of the first trial compare with HNN-core's, in words."""
+    ours, theirs = facts["spikes"], peer["spikes"]
+    if [gid for gid, _ in ours] == [gid for gid, _ in theirs]:
+        apart = max((abs(a[1] - b[1]) for a, b in zip(ours, theirs, strict=True)), default=0.0)
+        spikes = "the same spikes" if apart < 1e-6 else f"spikes within {apart:.3g} ms"
+    else:
+        spikes = f"{len(ours) - len(theirs):+d} spikes"
+    peak = max(abs(x) for x in peer["dipole"])
+    squares = sum((a - b) ** 2 for a, b in zip(facts["dipole"], peer["dipole"], strict=True))
+    return f"{spikes}, dipole rms {math.sqrt(squares / len(peer['dipole'])) / peak:.1e} of its peak"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def table(found: dict[tuple[int, str], Facts], about: str) -> str:
+    """Return the table as markdown."""
+    lines = [
+        "| mesh | engine | first trial, CPU s (wall) | of it building | further trial, CPU s (wall) "
+        "| speed | peak memory, MB | spikes | compared with HNN-core |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for (n, engine), d in found.items():
+        peer = found[n, HNN_CORE]
+        first, each = ("{} ({})".format(*map(_seconds, d[name])) for name in ("first", "each"))
+        mesh = f"{n} × {n}, {d['cells']} cells" if engine == HNN_CORE else ""
+        same = "" if engine == HNN_CORE else agreement(d, peer)
+        speed = f"{peer['each'][0] / d['each'][0]:.3g} ×"
+        lines.append(
+            f"| {mesh} | {engine} | {first} | {_seconds(d['build'])} | {each} | {speed} "
+            f"| {d['peak']:.0f} | {len(d['spikes'])} | {same} |"
+        )
+    return "\n".join([*lines, "", about, ""])
+
+
+def draw(found: dict[tuple[int, str], Facts], path: Path) -> None:
+    """Draw CPU seconds of a further trial, on a logarithmic scale."""
+    from hnnlib import viz
+    from hnnlib.viz.style import legend_above, new_axes, put_title
+
+    meshes = list(dict.fromkeys(n for n, _ in found))
+    figure, (ax,) = new_axes(size=(7.6, 4.0))
+    width = 0.27
+    bars = []
+    for i, (engine, color) in enumerate(COLORS.items()):
+        values = [found[n, engine]["each"][0] for n in meshes]
+        at = [k + (i - 1) * (width + 0.02) for k in range(len(meshes))]
+        bars.append(ax.bar(at, values, width, color=color, label=engine, zorder=2))
+        for x, n, value in zip(at, meshes, values, strict=True):
+            times = found[n, HNN_CORE]["each"][0] / value
+            text = f"{_seconds(value)} s" if engine == HNN_CORE else f"{_seconds(value)} s\n{times:.2g} ×"
+            ax.annotate(text, (x, value), (0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=9)
+    ax.set_yscale("log")
+    lowest = min(d["each"][0] for d in found.values())
+    highest = max(d["each"][0] for d in found.values())
+    ax.set_ylim(10 ** math.floor(math.log10(lowest)), highest * 2.5)
+    ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    ax.set_xticks(range(len(meshes)), [f"{n} × {n} mesh\n{found[n, FAST]['cells']} cells" for n in meshes])
+    ax.tick_params(axis="x", length=0)
+    ax.set_ylabel("CPU seconds per trial")
+    ax.grid(axis="y", color="#E4E4E4", lw=0.8, zorder=0)
+    ax.set_axisbelow(True)
+    put_title(ax, f"One trial of {TSTOP:g} ms, one thread (and times HNN-core's speed)\n")
+    legend_above(ax, bars)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    viz.save_figure(figure, path)
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Measure, print, write the table, draw the picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="leave out the 20 x 20 mesh")
+    parser.add_argument(
+        "--peer-python", type=Path, default=ROOT / ".venv-peers/bin/python", help="a Python that has HNN-core"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for peers.md and peers.png")
+    parser.add_argument("--work", nargs=3, metavar=("ENGINE", "N", "TRIALS"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        engine, n, n_trials = options.work[0], int(options.work[1]), int(options.work[2])
+        if engine == HNN_CORE:
+            print(json.dumps(work_hnn_core(n, n_trials)))
+        else:
+            print(json.dumps(work_hnnlib(n, n_trials, "fast" if engine == FAST else "neuron")))
+        return
+    found: dict[tuple[int, str], Facts] = {}
+    loads = []
+    for n in (5, 10) if options.quick else (5, 10, 20):
+        for engine in COLORS:
+            loads.append(os.getloadavg()[0])
+            d = found[n, engine] = measure(engine, n, TRIALS[engine][n], options.peer_python)
+            print(
+                f"{n} x {n}  {engine:<15} first trial {d['first'][0]:8.2f} CPU s, further {d['each'][0]:8.3f}, "
+                f"{d['peak']:5.0f} MB, {len(d['spikes'])} spikes (load before {loads[-1]:.1f})",
+                flush=True,
+            )
+    some = next(iter(found))[0]
+    about = (
+        f"{TSTOP:g} ms, dt 0.025 ms, one thread. HNN-core {found[some, HNN_CORE]['version']}, "
+        f"hnnlib {found[some, FAST]['version']} (fast: float64, tables). {_processor()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, load {min(loads):.1f} to {max(loads):.1f} before the runs. "
+        f"Memory is the whole process; HNN-core's had {found[some, HNN_CORE]['before']:.0f} MB after its imports, "
+        f"hnnlib's {found[some, FAST]['before']:.0f} MB (fast) and {found[some, NEURON]['before']:.0f} MB (NEURON)."
+    )
+    text = table(found, about)
+    print(f"\n{text}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "peers.md").write_text(text, encoding="utf-8")
+    draw(found, options.out / "peers.png")
+    print(f"{options.out / 'peers.md'}, {options.out / 'peers.png'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from hnnlib.base.errors import FileFormatError, UnknownName
+from hnnlib.base.errors import FileFormatError, InvalidValue, UnknownName
 
-__all__ = ["located", "mod_dir", "param_dir", "param_file"]
+__all__ = ["located", "mod_dir", "mod_files", "param_dir", "param_file"]
 
 
 def mod_dir() -> Path:
@@ -23,6 +24,31 @@ def mod_dir() -> Path:
         If the installation lacks the folder.
     """
     return _packaged("mod")
+
+
+def mod_files() -> tuple[Path, ...]:
+    """Return all NMODL files that models may use: those of the package, and the user's own.
+
+    Returns
+    -------
+    tuple of Path
+        The package's files, then those in the folders that ``HNNLIB_MOD_PATH`` names (separated as in ``PATH``).
+
+    Raises
+    ------
+    InvalidValue
+        If a folder of ``HNNLIB_MOD_PATH`` does not exist, or two files have one name.
+    """
+    files = sorted(mod_dir().glob("*.mod"))
+    for name in filter(None, os.environ.get("HNNLIB_MOD_PATH", "").split(os.pathsep)):
+        folder = Path(name)
+        if not folder.is_dir():
+            raise InvalidValue("HNNLIB_MOD_PATH", name, "must name existing folders with .mod files")
+        for file in sorted(folder.resolve().glob("*.mod")):
+            if any(file.name == other.name for other in files):
+                raise InvalidValue("HNNLIB_MOD_PATH", str(file), "has the name of another mechanism file")
+            files.append(file)
+    return tuple(files)
 
 
 def param_dir() -> Path:

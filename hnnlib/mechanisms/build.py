@@ -22,7 +22,7 @@ from pathlib import Path
 
 from hnnlib.base.errors import InvalidValue, MechanismBuildError, OutputError
 from hnnlib.base.log import logger
-from hnnlib.base.resources import mod_dir
+from hnnlib.base.resources import mod_files
 
 __all__ = ["cache_dir", "compiled_library", "mechanism_library"]
 
@@ -73,7 +73,8 @@ def mechanism_library(extra: Sequence[Path] = (), again: bool = False) -> Path:
 
     Notes
     -----
-    ``HNNLIB_CACHE_DIR`` names another cache folder, ``HNNLIB_MECH_LIB`` a library that is used as it is.
+    ``HNNLIB_CACHE_DIR`` names another cache folder, ``HNNLIB_MECH_LIB`` a library that is used as it is,
+    ``HNNLIB_MOD_PATH`` folders with NMODL files of the user's own.
     """
     if not again and (found := compiled_library(extra)):
         return found
@@ -168,7 +169,7 @@ def _obstacle(folder: Path) -> str | None:
 
 
 def _sources(extra: Sequence[Path]) -> list[Path]:
-    sources = sorted(mod_dir().glob("*.mod"))
+    sources = list(mod_files())
     for file in map(Path, extra):
         if file.suffix != ".mod" or not file.is_file():
             raise InvalidValue("extra", str(file), "must be an existing .mod file")

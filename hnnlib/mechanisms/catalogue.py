@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 import attrs
 from immutabledict import immutabledict
 
-from hnnlib.base.errors import FileFormatError, UnknownName
-from hnnlib.base.resources import mod_dir
+from hnnlib.base.errors import FileFormatError, InvalidValue, UnknownName
+from hnnlib.base.resources import mod_files
 
 __all__ = ["Mechanism", "Parameter", "catalogue", "lookup", "read_mechanism"]
 
@@ -40,6 +40,8 @@ class Mechanism:
         What may be set per segment or per instance.
     reads, writes : tuple of str
         Ion variables, e.g. ``ek``, ``cai``, ``ica``.
+    file : Path or None
+        Where it was read; None for what is built into NEURON.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Mechanism:
     parameters: Mapping[str, Parameter]
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    file: Path | None = attrs.field(default=None, eq=False)
 
     def parameter(self, name: str, path: str = "parameter") -> Parameter:
         """Return one parameter.
@@ -75,14 +78,18 @@ class Mechanism:
 
 @functools.cache
 def catalogue() -> Mapping[str, Mechanism]:
-    """Return the mechanisms that a model may use: those of ``mod/`` and some that NEURON always has.
+    """Return the mechanisms that a model may use: of ``mod/``, of ``HNNLIB_MOD_PATH``, and some that NEURON always has.
 
     Returns
     -------
     mapping of str to Mechanism
         By name; read-only.
     """
-    own = (read_mechanism(file) for file in sorted(mod_dir().glob("*.mod")))
+    own = [read_mechanism(file) for file in mod_files()]
+    names = [m.name for m in own]
+    for mechanism in own:
+        if names.count(mechanism.name) > 1:
+            raise InvalidValue("HNNLIB_MOD_PATH", str(mechanism.file), f"is another mechanism called {mechanism.name}")
     # The probe is an instrument of the NEURON engine, no part of any model.
     mechanisms = {m.name: m for m in (*_builtin(), *own) if m.name != "LinearProbe"}
     return immutabledict(mechanisms)
@@ -154,6 +161,7 @@ def read_mechanism(file: Path) -> Mechanism:
         parameters=immutabledict({name: p for name, p in declared.items() if name in ranged}),
         reads=_ion_variables(ions, "READ"),
         writes=_ion_variables(ions, "WRITE"),
+        file=file,
     )
 
 

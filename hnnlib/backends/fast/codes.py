@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
-from hnnlib.base.resources import mod_dir
+from hnnlib.backends.fast.model import ION_DEFAULTS
+from hnnlib.mechanisms.catalogue import lookup
 from hnnlib.mechanisms.parse import neuron_file, parse_mechanism
 from hnnlib.mechanisms.scope import obstacles
 from hnnlib.mechanisms.symbolic import calls
@@ -18,9 +18,8 @@ __all__ = ["code_of", "obstacles_of"]
 @functools.cache
 def code_of(name: str) -> MechanismCode:
     """Return what a mechanism's file says: one of ours, or NEURON's own."""
-    own = mod_dir() / f"{name}.mod"
-    file: Path = own if own.exists() else neuron_file(name)
-    return parse_mechanism(file)
+    file = lookup(name).file
+    return parse_mechanism(neuron_file(name) if file is None else file)
 
 
 def _event_calls(code: MechanismCode) -> list[Call]:
@@ -35,9 +34,15 @@ def obstacles_of(plan: Plan, precision: str, rates: str) -> list[str]:
     names = dict.fromkeys(
         name for t in plan.templates for name in (*(d.mechanism for d in t.densities), *t.sites.mechanisms)
     )
+    written = {x for name in names for ion in code_of(name).ions for x in ion.writes}
     for name in names:
         code = code_of(name)
         found += [str(o) for o in obstacles(code)]
+        for variable in (x for ion in code.ions for x in ion.reads):
+            if variable not in ION_DEFAULTS and not variable.startswith("i") and variable not in written:
+                found.append(
+                    f"{name} reads {variable}, which NEURON computes from concentrations; the fast engine does not"
+                )
         if any(call.function == "net_send" for call in _event_calls(code)):
             found.append(f"{name} sends events to itself (net_send), which the fast engine does not")
     if precision == "float32" and rates == "exact":

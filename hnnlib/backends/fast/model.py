@@ -32,10 +32,10 @@ from hnnlib.mechanisms.syntax import (
 )
 from hnnlib.plan.tables import Template
 
-__all__ = ["Gate", "KernelModel", "Use", "make_model"]
+__all__ = ["ION_DEFAULTS", "Gate", "KernelModel", "Use", "make_model"]
 
 # What NEURON starts ions with where no mechanism says otherwise (mV, mM)
-_ION_DEFAULTS = immutabledict(
+ION_DEFAULTS = immutabledict(
     {
         "ena": 50.0,
         "ek": -77.0,
@@ -116,7 +116,7 @@ def make_model(
     initial_v[is_segment] = template.sections.v0_mV[template.segments.section[tree.segment[is_segment]]]
     densities = sorted(template.densities, key=lambda d: (not _writes_concentration(codes[d.mechanism]), d.mechanism))
     ion_rows = _ion_rows([codes[d.mechanism] for d in densities])
-    shared: dict[str, np.ndarray] = {name: np.full(len(tree), v) for name, v in _ION_DEFAULTS.items()}
+    shared: dict[str, np.ndarray] = {name: np.full(len(tree), v) for name, v in ION_DEFAULTS.items()}
     for name in ion_rows:
         shared.setdefault(name, np.zeros(len(tree)))
     uses = []
