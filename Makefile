@@ -1,7 +1,7 @@
 # What is typed by hand; `make help` lists it. The environment is made once, in .venv/, and made again when
 # pyproject.toml changes, when the folder was moved or when its interpreter is gone.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint clean FORCE
+.PHONY: help demo test bench bench-peers lint clean FORCE
 
 # May be given on the command line: the interpreter that .venv is made from; the extras that test, bench and lint
 # install; the number of test processes; more words for pytest (ARGS='tests/unit -k drives').
@@ -32,12 +32,18 @@ LACKS = $(shell lacks=; packages=; \
 STALE := $(shell test -f .venv/.ready || exit 0; \
 	test "`cat .venv/.ready`" = "`pwd`" && $(BIN)/python -c pass 2>/dev/null || echo FORCE)
 
+# The release that `make bench-peers` compares with.
+PEERS := hnn-core==0.6.1 joblib
+PEERS_STALE := $(shell test -f .venv-peers/.ready || exit 0; \
+	test "`cat .venv-peers/.ready`" = "`pwd`" && .venv-peers/bin/python -c pass 2>/dev/null || echo FORCE)
+
 help:
-	@echo 'make demo   simulate the default evoked response: out/demo.png, out/demo.h5'
-	@echo 'make test   run all tests (some: make test ARGS="tests/unit -k drives")'
-	@echo 'make bench  time compile, build and trials of the default column'
-	@echo 'make lint   check style (ruff) and types (mypy)'
-	@echo 'make clean  remove what these commands made in this folder'
+	@echo 'make demo         simulate the default evoked response: out/demo.png, out/demo.h5'
+	@echo 'make test         run all tests (some: make test ARGS="tests/unit -k drives")'
+	@echo 'make bench        time compile, build and trials of the default column, both engines in turn'
+	@echo 'make bench-peers  the same column on HNN-core and on hnnlib: out/peers.md, out/peers.png'
+	@echo 'make lint         check style (ruff) and types (mypy)'
+	@echo 'make clean        remove what these commands made in this folder'
 
 demo: .venv/.ready
 	@mkdir -p out
@@ -50,13 +56,16 @@ test: .venv/.ready-$(EXTRAS)
 bench: .venv/.ready-$(EXTRAS)
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+bench-peers: .venv/.ready-$(EXTRAS) .venv-peers/.ready
+	$(BIN)/python benchmarks/peers.py $(ARGS)
+
 lint: .venv/.ready-$(EXTRAS)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
 clean:
-	rm -rf .venv out build dist x86_64 arm64 .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers out build dist x86_64 arm64 .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: pyproject.toml $(STALE)
@@ -70,5 +79,12 @@ clean:
 	@echo 'Adding what [$*] needs (once) ...'
 	@$(PIP) install --editable '.[$*]'
 	@touch $@
+
+# HNN-core pins another NEURON than ours, so it has an environment of its own; pip compiles its mechanisms for it.
+.venv-peers/.ready: $(PEERS_STALE)
+	@echo 'Setting up .venv-peers with $(PEERS) (once; half a minute) ...'
+	@'$(PYTHON)' -m venv --clear .venv-peers
+	@.venv-peers/bin/python -m pip --disable-pip-version-check -qq install $(PEERS)
+	@pwd > $@
 
 FORCE:

@@ -62,6 +62,7 @@ __all__ = [
     "read_spikes",
     "simulate",
     "simulate_dipole",
+    "vector_unit",
     "viz",
 ]
 
@@ -69,6 +70,7 @@ __all__ = [
 def _home(name: str) -> str:
     """Return the module that a public name lives in."""
     homes = {
+        "hnnlib.backends.fast.build": ("vector_unit",),
         "hnnlib.backends.fast.engine": ("FastEngine",),
         "hnnlib.backends.neuron.engine": ("NeuronEngine",),
         "hnnlib.backends.launch.joblib": ("JoblibBackend",),

@@ -64,10 +64,18 @@ def _installation() -> list[str]:
         ("compiler", _compiler()),
         ("mechanisms", _mechanisms()),
         ("engines", ", ".join(hn.ENGINES)),
+        ("fast engine", _vectors()),
         ("launchers", ", ".join(hn.LAUNCHERS)),
         ("parameter files", ", ".join(sorted(p.name for p in hn.param_file("default").parent.glob("*.json")))),
     ]
     return _table(rows)
+
+
+def _vectors() -> str:
+    try:
+        return hn.vector_unit()
+    except hn.HnnlibError as error:
+        return f"not usable: {error}"
 
 
 def _version(name: str) -> str:

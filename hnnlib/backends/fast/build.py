@@ -15,7 +15,7 @@ from hnnlib.base.errors import MechanismBuildError
 from hnnlib.base.log import logger
 from hnnlib.mechanisms.build import cache_dir, find_compiler
 
-__all__ = ["compiler_flags", "kernel_library"]
+__all__ = ["compiler_flags", "kernel_library", "vector_unit"]
 
 # No -ffast-math: it would let the compiler forget about NaN, which is how a diverged simulation is found.
 _FLAGS = ("-O3", "-std=c++17", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
@@ -35,6 +35,21 @@ def _cpu() -> str:
     return "\n".join(
         sorted(line for line in done.stdout.splitlines() if "__AVX" in line or "__SSE" in line or "__FMA" in line)
     )
+
+
+def vector_unit() -> str:
+    """Return what the fast engine's kernels use of this machine's processor, e.g. ``AVX-512, 8 lanes of float64``.
+
+    Raises
+    ------
+    MechanismBuildError
+        If there is no compiler.
+    """
+    found = _cpu()
+    for macro, name, lanes in (("__AVX512F__", "AVX-512", 8), ("__AVX__", "AVX2" if "__AVX2__" in found else "AVX", 4)):
+        if macro in found:
+            return f"{name}, {lanes} lanes of float64"
+    return "128-bit vectors, 2 lanes of float64"
 
 
 def compiler_flags() -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from hnnlib.backends.fast.generate import Kernel, generate
 from hnnlib.backends.fast.model import KernelModel, make_model
 from hnnlib.backends.fast.pack import Packed, TrialData, pack, pack_trial
 from hnnlib.backends.fast.table import rate_rows
-from hnnlib.backends.protocol import RATES, Progress, header_of, trial_record
+from hnnlib.backends.protocol import RATES, Progress, check_finite, header_of, trial_record
 from hnnlib.base.errors import HnnlibError, InvalidValue, SimulationError, TrialFailed, UnknownName
 from hnnlib.plan.tables import Plan, digest_of
 from hnnlib.results.records import Records, TrialRecord
@@ -146,6 +146,7 @@ class FastEngine:
             job = data.job[0]
             if job["bad_step"] >= 0:
                 raise SimulationError(_divergence(plan, job))
+            check_finite(plan, trial, data.samples)
             spikes = data.spikes[: int(job["n_spikes"])]
             cpu_s = time.thread_time() - begin
             if progress is not None:

@@ -70,18 +70,7 @@ class _Writer:
                 full[use.places] = use.initial[stored]
                 self._rows.add(f"{k}.{stored}", full)
         for ion in model.ion_rows:
-            self._rows.add(f"ion.{ion}", self._ion_start(ion))
-
-    def _ion_start(self, ion: str) -> np.ndarray:
-        full = np.zeros(self._n)
-        if not ion.startswith("i"):
-            for use in self._m.uses:
-                writes = {w for i in use.code.ions for w in i.writes}
-                if ion in writes and not use.is_point:
-                    # a concentration starts where the state that is written to it does
-                    state = next(iter(use.code.states))
-                    full[use.places] = use.initial[state]
-        return full
+            self._rows.add(f"ion.{ion}", model.initial_ions[ion])
 
     # ------------------------------------------------------------------------------------------- pieces
 

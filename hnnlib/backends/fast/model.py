@@ -89,6 +89,7 @@ class KernelModel:
     uses: tuple[Use, ...]  # in the order of their update: those that write concentrations first
     groups: tuple[tuple[int, int, tuple[int, ...]], ...]  # runs of nodes (first, end) with the same mechanisms
     ion_rows: tuple[str, ...]  # concentrations and currents of ions that must be kept per node
+    initial_ions: Mapping[str, np.ndarray]  # name -> (n_nodes,), of `ion_rows`
     initial_v: np.ndarray  # (n_nodes,)
 
 
@@ -132,6 +133,7 @@ def make_model(
         uses=tuple(uses),
         groups=_groups(len(tree), uses),
         ion_rows=ion_rows,
+        initial_ions={x: np.zeros(len(tree)) if x.startswith("i") else shared[x] for x in ion_rows},
         initial_v=initial_v,
     )
 
