@@ -62,6 +62,7 @@ __all__ = [
     "read_spikes",
     "simulate",
     "simulate_dipole",
+    "simulate_many",
     "vector_unit",
     "viz",
 ]
@@ -95,7 +96,7 @@ def _home(name: str) -> str:
         "hnnlib.results.cell_response": ("CellResponse", "read_spikes"),
         "hnnlib.results.dipole": ("Dipole", "average_dipoles", "read_dipole"),
         "hnnlib.results.result": ("Result", "read_result"),
-        "hnnlib.simulation": ("simulate", "simulate_dipole"),
+        "hnnlib.simulation": ("simulate", "simulate_dipole", "simulate_many"),
         "hnnlib.spec.cells": ("CellSpec", "SectionSpec", "SynapseSpec"),
         "hnnlib.spec.connectivity": ("ConnectionSpec",),
         "hnnlib.spec.drives": ("BurstyDrive", "EvokedDrive", "PoissonDrive", "SpikeTrainDrive"),

@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -26,11 +26,12 @@ from hnnlib.compile.build import compile_plan
 from hnnlib.plan.tables import Biases, Events, Plan
 from hnnlib.results.collect import ElectrodeGeometry, collect
 from hnnlib.results.dipole import Dipole
+from hnnlib.results.records import Records
 from hnnlib.results.result import Result
 from hnnlib.spec.network import NetworkSpec
 from hnnlib.spec.run import Record, RunSpec
 
-__all__ = ["simulate", "simulate_dipole"]
+__all__ = ["simulate", "simulate_dipole", "simulate_many"]
 
 
 def simulate(
@@ -95,49 +96,123 @@ def simulate(
     OutputError
         If ``out`` can't be written.
     """
+    if out is not None:
+        check_writable(out, overwrite)
+    case = _prepare(net, tstop, dt, n_trials, seed, record, engine, baseline)
+    launcher = _choose_launcher(launcher)
+    run = case.plan.run
+    context: Any = progress_bar(run.n_trials, run.tstop_ms) if progress is True else nullcontext(progress or None)
+    with context as report:
+        records = launcher.run(case.engine, case.plan, report)
+    result = case.result(records, launcher.name)
+    if out is not None:
+        result.write(out, overwrite=overwrite)
+    return result
+
+
+def simulate_many(
+    nets: Sequence[Any],
+    *,
+    tstop: float,
+    dt: float = 0.025,
+    n_trials: int = 1,
+    seed: int = 0,
+    record: Record | Mapping[str, Any] | None = None,
+    engine: str | Engine = "auto",
+    baseline: str | bool | None = True,
+    progress: bool = False,
+) -> list[Result]:
+    """Simulate many networks, e.g. variants of one with other weights, drives or densities.
+
+    Parameters
+    ----------
+    nets : sequence of Network or NetworkSpec
+        What to simulate. Variants of one structure share the engine's compiled kernels.
+    tstop, dt, n_trials, seed, record, baseline
+        As in `simulate`, the same for all.
+    engine : str or Engine
+        As in `simulate`; ``FastEngine(threads=2)`` runs two networks at a time.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    results : list of Result
+        One per network, the same as `simulate` gives.
+
+    Raises
+    ------
+    InvalidValue, UnsupportedPlan, TrialFailed
+        As in `simulate`, for the first network that can't be run; all are checked before any is.
+    """
+    if isinstance(engine, str) and nets:
+        # one engine object for all, so that kernels are kept from network to network
+        first = _prepare(nets[0], tstop, dt, n_trials, seed, record, engine, baseline)
+        engine = first.engine
+    cases = [_prepare(net, tstop, dt, n_trials, seed, record, engine, baseline) for net in nets]
+    if not cases:
+        return []
+    context: Any = progress_bar(len(cases), tstop) if progress else nullcontext(None)
+    with context as report:
+        done = cases[0].engine.run_many([case.plan for case in cases], report)
+    return [case.result(records, "serial") for case, records in zip(cases, done, strict=True)]
+
+
+@attrs.frozen(kw_only=True)
+class _Case:
+    """One network ready to run."""
+
+    network: NetworkSpec
+    run: RunSpec
+    plan: Plan
+    engine: Engine
+    begin: float
+    plan_s: float
+
+    def result(self, records: Records, launcher: str) -> Result:
+        settled = self.engine.run(_undriven(self.plan), [0]) if self.network.baseline == "settle" else None
+        provenance = _provenance(self.network, self.run, self.plan, self.engine, launcher)
+        provenance["timings"] = {
+            "plan": self.plan_s,
+            "build": records.stats.get("build_cpu_s", 0.0),
+            "trials": sum(t.cpu_s for t in records.trials),
+            "all, by the clock": time.perf_counter() - self.begin,
+        }
+        electrodes = {
+            name: ElectrodeGeometry(
+                positions=e.positions, conductivity=e.conductivity, method=e.method, min_distance=e.min_distance
+            )
+            for name, e in self.network.electrodes.items()
+        }
+        return collect(
+            records, baseline=self.network.baseline, settled=settled, electrodes=electrodes, provenance=provenance
+        )
+
+
+def _prepare(
+    net: Any,
+    tstop: float,
+    dt: float,
+    n_trials: int,
+    seed: int,
+    record: Record | Mapping[str, Any] | None,
+    engine: str | Engine | None,
+    baseline: str | bool | None,
+) -> _Case:
+    """Check everything and compile; raise before anything runs."""
     network = _spec_of(net)
     if baseline is not True:
         network = attrs.evolve(network, baseline=baseline or None)
     run = RunSpec(tstop=tstop, dt=dt, n_trials=n_trials, seed=seed, record=_record_of(record))
     if isinstance(engine, str) and engine not in ENGINES:
         raise UnknownName("engine", engine, "engine", ENGINES)
-    if out is not None:
-        check_writable(out, overwrite)
-    launcher = _choose_launcher(launcher)
     begin = time.perf_counter()
     plan = compile_plan(network, run)
-    engine = _choose_engine(engine, plan)
-    obstacles = engine.obstacles(plan)
+    chosen = _choose_engine(engine, plan)
+    obstacles = chosen.obstacles(plan)
     if obstacles:
-        raise UnsupportedPlan(engine.name, obstacles)
-    plan_s = time.perf_counter() - begin
-    context: Any = progress_bar(run.n_trials, run.tstop) if progress is True else nullcontext(progress or None)
-    with context as report:
-        records = launcher.run(engine, plan, report)
-        settled = engine.run(_undriven(plan), [0]) if network.baseline == "settle" else None
-    wall_s = time.perf_counter() - begin
-    provenance = _provenance(network, run, plan, engine, launcher)
-    provenance["timings"] = {
-        "plan": plan_s,
-        "build": records.stats.get("build_cpu_s", 0.0),
-        "trials": sum(t.cpu_s for t in records.trials),
-        "all, by the clock": wall_s,
-    }
-    result = collect(
-        records,
-        baseline=network.baseline,
-        settled=settled,
-        electrodes={
-            name: ElectrodeGeometry(
-                positions=e.positions, conductivity=e.conductivity, method=e.method, min_distance=e.min_distance
-            )
-            for name, e in network.electrodes.items()
-        },
-        provenance=provenance,
-    )
-    if out is not None:
-        result.write(out, overwrite=overwrite)
-    return result
+        raise UnsupportedPlan(chosen.name, obstacles)
+    return _Case(network=network, run=run, plan=plan, engine=chosen, begin=begin, plan_s=time.perf_counter() - begin)
 
 
 def simulate_dipole(
@@ -277,7 +352,7 @@ def _undriven(plan: Plan) -> Plan:
     return attrs.evolve(plan, run=attrs.evolve(plan.run, n_trials=1), events=(silent,), biases=none)
 
 
-def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine, launcher: Launcher) -> dict[str, Any]:
+def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine, launcher: str) -> dict[str, Any]:
     live = plan.live_edges()
     dropped = {
         "weight 0": int((plan.edges.weight_uS == 0).sum()),
@@ -291,7 +366,7 @@ def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine, 
         "numpy": np.__version__,
         "engine": engine.name,
         "engine options": engine.options,
-        "launcher": launcher.name,
+        "launcher": launcher,
         "seed": run.seed,
         "network": to_plain(network),
         "run": to_plain(run),

@@ -38,6 +38,9 @@ class Engine(Protocol):
     def run(self, plan: Plan, trials: Sequence[int], progress: Progress | None = None) -> Records:
         """Compute some trials of a plan, in the order given."""
 
+    def run_many(self, plans: Sequence[Plan], progress: Progress | None = None) -> list[Records]:
+        """Compute all trials of many plans."""
+
 
 class Launcher(Protocol):
     """Spreads the trials of a plan over whatever runs them."""

@@ -58,6 +58,9 @@ class KeepingEngine:
     def obstacles(self, plan: Plan) -> list[str]:
         return self._engine.obstacles(plan)
 
+    def run_many(self, plans: Any, progress: Any = None) -> list[Records]:
+        return [self.run(plan, range(plan.run.n_trials)) for plan in plans]
+
     def run(self, plan: Plan, trials: Any, progress: Any = None) -> Records:
         self.records = self._engine.run(plan, trials, progress)
         return self.records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,7 @@ class FastEngine:
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise InvalidValue("threads", threads, "must be an integer >= 1")
         self.rates, self.precision, self.threads = rates, precision, threads
+        self._lock = threading.Lock()
         self._built: dict[str, tuple[list[KernelModel], list[Kernel], list[np.ndarray], ctypes.CDLL]] = {}
 
     def __reduce__(self) -> tuple[type[FastEngine], tuple[str, str, int]]:
@@ -98,14 +100,46 @@ class FastEngine:
         MechanismBuildError
             If the kernels can't be compiled.
         """
+        return self._run(plan, trials, progress, self.threads)
+
+    def run_many(self, plans: Sequence[Plan], progress: Progress | None = None) -> list[Records]:
+        """Compute all trials of many plans; variants of one structure share its compiled kernels.
+
+        Parameters
+        ----------
+        plans : sequence of Plan
+            What to run; with ``threads`` above 1, several plans at the same time.
+        progress : callable, optional
+            Called as ``progress(number of the plan, duration of a trial)`` when a plan is done.
+
+        Returns
+        -------
+        records : list of Records
+            One per plan, the same as from `run`.
+        """
+
+        def one(numbered: tuple[int, Plan]) -> Records:
+            number, plan = numbered
+            records = self._run(plan, range(plan.run.n_trials), None, 1)
+            if progress is not None:
+                progress(number, plan.run.tstop_ms)
+            return records
+
+        if self.threads == 1:
+            return [one(item) for item in enumerate(plans)]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(one, enumerate(plans)))
+
+    def _run(self, plan: Plan, trials: Sequence[int], progress: Progress | None, threads: int) -> Records:
         begin = time.process_time()
-        models, kernels, tables, library = self._kernels(plan)
+        with self._lock:
+            models, kernels, tables, library = self._kernels(plan)
         packed = pack(plan, models, kernels, tables, int(library.hnnlib_lanes()))
         build_cpu_s = time.process_time() - begin
-        if self.threads == 1 or len(trials) == 1:
+        if threads == 1 or len(trials) == 1:
             done = [self._one(plan, packed, library, k, progress) for k in trials]
         else:
-            with ThreadPoolExecutor(self.threads) as pool:
+            with ThreadPoolExecutor(threads) as pool:
                 done = list(pool.map(lambda k: self._one(plan, packed, library, k, progress), trials))
         return Records(header=header_of(plan), trials=tuple(done), engine=self.name, stats={"build_cpu_s": build_cpu_s})
 

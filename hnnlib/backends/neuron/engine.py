@@ -99,3 +99,25 @@ class NeuronEngine:
                 done.append(trial_record(plan, trial, times, gids, samples, time.process_time() - begin))
         stats = {"build_cpu_s": 0.0 if reused else network.stats["build_cpu_s"]}
         return Records(header=header_of(plan), trials=tuple(done), engine=self.name, stats=stats)
+
+    def run_many(self, plans: Sequence[Plan], progress: Progress | None = None) -> list[Records]:
+        """Compute all trials of many plans, one after another; a network that stays the same is built once.
+
+        Parameters
+        ----------
+        plans : sequence of Plan
+            What to run.
+        progress : callable, optional
+            Called as ``progress(number of the plan, duration of a trial)`` when a plan is done.
+
+        Returns
+        -------
+        records : list of Records
+            One per plan, the same as from `run`.
+        """
+        done = []
+        for number, plan in enumerate(plans):
+            done.append(self.run(plan, range(plan.run.n_trials)))
+            if progress is not None:
+                progress(number, plan.run.tstop_ms)
+        return done
