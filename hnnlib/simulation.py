@@ -118,8 +118,8 @@ def simulate_many(
     n_trials: int = 1,
     seed: int = 0,
     record: Record | Mapping[str, Any] | None = None,
-    engine: str | Engine = "auto",
     baseline: str | bool | None = True,
+    engine: str | Engine = "auto",
     progress: bool = False,
 ) -> list[Result]:
     """Simulate many networks, e.g. variants of one with other weights, drives or densities.

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
+import numpy as np
 import pytest
 
 from hnnlib.models.columns import calcium, law_2021, neymotin_2020
 from hnnlib.params.flat import add_drives
 from hnnlib.plan.tables import Plan
+from hnnlib.results.records import TrialRecord
 from hnnlib.spec.cells import CellSpec, SectionSpec, SynapseSpec
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, EvokedDrive, PoissonDrive, SpikeTrainDrive
@@ -235,6 +237,56 @@ SCENARIOS: Mapping[str, Callable[..., tuple[NetworkSpec, RunSpec]]] = {
 @pytest.fixture(scope="session", params=SCENARIOS)
 def scenario(request, default_params) -> Plan:
     """The plan of each scenario in turn."""
+    return _plan(request.param, default_params)
+
+
+@pytest.fixture(scope="session")
+def plan_of(default_params) -> Callable[..., Plan]:
+    """Return a function: name of a scenario, changes of its network, options of its run -> plan."""
+
+    def make(name: str, changes: Mapping[str, Any] | None = None, **options: Any) -> Plan:
+        return _plan(name, default_params, changes or {}, options)
+
+    return make
+
+
+def _plan(name: str, params: Any, changes: Mapping[str, Any] = (), options: Mapping[str, Any] = ()) -> Plan:
     from hnnlib.compile.build import compile_plan
 
-    return compile_plan(*SCENARIOS[request.param](default_params))
+    network, run = SCENARIOS[name](params)
+    return compile_plan(attrs.evolve(network, **dict(changes)), attrs.evolve(run, **dict(options)))
+
+
+@attrs.frozen
+class Agreement:
+    """How far two engines are apart in one trial."""
+
+    n_spikes: int  # of cells
+    same_gids: bool  # each cell has as many spikes
+    spikes_ms: float  # largest difference of a spike's time; inf where the gids differ
+    rms: float  # of the dipole, by its peak, of the component that is furthest off
+    max: float
+
+
+@pytest.fixture(scope="session")
+def agreement() -> Callable[[Plan, TrialRecord, TrialRecord], Agreement]:
+    """Return a function: plan, our trial, the other's trial -> how far they are apart."""
+
+    def compare(plan: Plan, ours: TrialRecord, theirs: TrialRecord) -> Agreement:
+        order = [np.lexsort((t.spike_times_ms, t.spike_gids)) for t in (ours, theirs)]
+        gids = [t.spike_gids[o] for t, o in zip((ours, theirs), order, strict=True)]
+        same = bool(np.array_equal(*gids))
+        times = [t.spike_times_ms[o] for t, o in zip((ours, theirs), order, strict=True)]
+        dipole, reference = ours.samples["dipole"], theirs.samples["dipole"]
+        off, peak = np.abs(dipole - reference), np.abs(reference).max(axis=0)
+        assert dipole.shape == reference.shape
+        assert (peak > 0).all()
+        return Agreement(
+            n_spikes=int(np.count_nonzero(theirs.spike_gids < plan.n_cells)),
+            same_gids=same,
+            spikes_ms=float(np.abs(times[0] - times[1]).max(initial=0.0)) if same else np.inf,
+            rms=float((np.sqrt((off**2).mean(axis=0)) / peak).max()),
+            max=float((off.max(axis=0) / peak).max()),
+        )
+
+    return compare

@@ -114,12 +114,12 @@ def test_free_compartments_with_tables(network, both):
     ours, theirs = both(network, "tables", tstop=50.0)
     np.testing.assert_array_equal(ours.spike_times_ms, theirs.spike_times_ms)
     np.testing.assert_array_equal(ours.spike_gids, theirs.spike_gids)
-    np.testing.assert_array_less(off(ours, theirs, "vsec"), 2e-3)  # mV, at the upstroke of a spike
+    np.testing.assert_array_less(off(ours, theirs, "vsec"), 1e-3)  # mV, at the upstroke of a spike
     np.testing.assert_array_less(off(ours, theirs, "isec"), 1e-5)
     np.testing.assert_array_less(off(ours, theirs, "ca"), 1e-6)
     # the tables are the file's, not the formula's: those move the voltage by more
     exact, _ = both(network, "exact", tstop=50.0)
-    assert off(exact, theirs, "vsec")[column("hh2")] > 1.0
+    assert off(exact, theirs, "vsec")[column("hh2")] > 0.5
 
 
 # with the places where a rate's formula is 0/0 or changes, and beyond the ends of the tables
@@ -130,10 +130,10 @@ def test_held_compartments(network, both, v):
     for name in COMPARTMENTS:
         path = f"populations.{name}.cell.sections.soma"
         still = put_at(put_at(still, f"{path}.v0", v), f"{path}.cm", 1e4)
-    for rates, tolerance in (("exact", 1e-9), ("tables", 2e-6)):
+    for rates, tolerance in (("exact", 1e-9), ("tables", 1e-7)):
         ours, theirs = both(still, rates, tstop=20.0)
         moved = np.abs(theirs.samples["vsec"] - v).max(axis=0)
+        assert 1e-3 < moved[column("hh2")] < 15.0
         # a unit in the last place of the voltage counts too: 3e-14 mV at 130 mV
         np.testing.assert_array_less(off(ours, theirs, "vsec"), tolerance * moved + 1e-13)
         np.testing.assert_array_less(off(ours, theirs, "ca"), 1e-6 if rates == "tables" else 1e-12)
-    print(v, {n: f"{x:.1e} {y:.1e}" for n, x, y in zip(COMPARTMENTS, moved, off(ours, theirs, "vsec") / moved)})
