@@ -1,9 +1,9 @@
 """HNN-core's release and hnnlib's two engines on the same column, in turn: run it with ``make bench-peers``.
 
 Each engine runs in a process of its own, one after another, through its public functions, with one thread. A trial is
-170 ms of the default column with its three evoked drives. *First trial* is all that a call takes beside its further
-trials: placing, connecting and building the network, and the first run. *Further trial* is what each one more adds;
-HNN-core builds its network anew for each. For all three, imports are done and compiled code is in the cache.
+170 ms of the default column with its three evoked drives. *One call* is a call with one trial, *of many* is what a
+trial takes in a second call with several: in both, all is counted, from making the network to the dipoles. HNN-core
+builds its network anew for each trial. For all three, imports are done and compiled code is in the cache.
 
 Prints a table, and leaves it in ``out/peers.md`` and as a picture in ``out/peers.png``. Give ``--quick`` to leave out
 the 20 x 20 mesh, on which HNN-core takes minutes.
@@ -19,114 +19,73 @@ import math
 import os
 import platform
 import resource
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 Facts = dict[str, Any]
-Moment = tuple[float, float]  # CPU seconds of this process, seconds by the clock
 
 ROOT = Path(__file__).resolve().parent.parent
 TSTOP = 170.0
 HNN_CORE, NEURON, FAST = "HNN-core", "hnnlib, NEURON", "hnnlib, fast"
 COLORS = {HNN_CORE: "#7F7F7F", NEURON: "#E69F00", FAST: "#0072B2"}
-# Trials in one call, by mesh: several where they are cheap.
-TRIALS = {HNN_CORE: {5: 3, 10: 3, 20: 1}, NEURON: {5: 4, 10: 3, 20: 2}, FAST: {5: 10, 10: 10, 20: 4}}
+# Trials in the second call, by mesh; 0: there is none, a trial of many is taken to be the first one.
+TRIALS = {HNN_CORE: {5: 2, 10: 2, 20: 0}, NEURON: {5: 3, 10: 2, 20: 1}, FAST: {5: 10, 10: 10, 20: 4}}
 
 
 # Workers: each in a process of its own; HNN-core's in an environment of its own, which has no hnnlib.
-
-
-def _now() -> Moment:
-    return time.process_time(), time.perf_counter()
-
-
-def _between(a: Moment, b: Moment) -> Moment:
-    return b[0] - a[0], b[1] - a[1]
-
-
-class _Marks(io.TextIOBase):
-    """A standard output that notes when a line begins with one of some words."""
-
-    def __init__(self, *words: str) -> None:
-        self.at: dict[str, list[Moment]] = {word: [] for word in words}
-
-    def write(self, text: str) -> int:
-        for line in text.splitlines():
-            for word, moments in self.at.items():
-                if line.startswith(word):
-                    moments.append(_now())
-        return len(text)
 
 
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
 
 
-def _facts(begin: Moment, end: Moment, further: Sequence[Moment], net: Any, response: Any, dipole: Any) -> Facts:
-    whole = _between(begin, end)
+def _work(n: int, n_trials: int, call: Callable[[int, float, int], tuple[Any, Any, Any]]) -> Facts:
+    """Time ``call(mesh, tstop, n_trials)``, which returns network, spikes and first dipole."""
+    call(2, 1.0, 1)  # imports and caches
+    found: Facts = {"before": _peak_mb()}
+    for name, count in (("one", 1), ("many", n_trials)):
+        if not count:
+            break
+        begin = time.process_time(), time.perf_counter()
+        net, response, dipole = call(n, TSTOP, count)
+        found[name] = [(time.process_time() - begin[0]) / count, (time.perf_counter() - begin[1]) / count]
+    found["peak"] = _peak_mb()
     n_cells = sum(len(gids) for name, gids in net.gid_ranges.items() if name in net.cell_types)
     pairs = zip(response.spike_gids[0], response.spike_times[0], strict=True)
-    return {
-        "first": [whole[i] - sum(moment[i] for moment in further) for i in (0, 1)],
-        "further": list(further),
-        "cells": n_cells,
-        # what agreement is judged by: spikes of the cells, and the dipole, of the first trial
-        "spikes": sorted((int(gid), float(t)) for gid, t in pairs if gid < n_cells),
-        "dipole": [float(x) for x in dipole.data["agg"]],
-    }
+    # what agreement is judged by: spikes of the cells, and the dipole, of the first trial
+    spikes = sorted((int(gid), float(t)) for gid, t in pairs if gid < n_cells)
+    return {"many": found["one"], **found, "cells": n_cells, "spikes": spikes, "dipole": dipole.data["agg"].tolist()}
 
 
 def work_hnn_core(n: int, n_trials: int) -> Facts:
-    """Time HNN-core, which says on standard output when it begins to build and when it has built."""
+    """Time HNN-core."""
     from importlib.metadata import version
 
     from hnn_core import jones_2009_model, simulate_dipole
 
-    marks = _Marks("Building", "[Done]")
-    with contextlib.redirect_stdout(io.StringIO()):
-        simulate_dipole(jones_2009_model(add_drives_from_params=True, mesh_shape=(2, 2)), tstop=1.0)
-    before = _peak_mb()
-    with contextlib.redirect_stdout(marks):
-        begin = _now()
+    def call(n: int, tstop: float, n_trials: int) -> tuple[Any, Any, Any]:
         net = jones_2009_model(add_drives_from_params=True, mesh_shape=(n, n))
-        dipoles = simulate_dipole(net, tstop=TSTOP, n_trials=n_trials)
-        end = _now()
-    peak = _peak_mb()
-    building, built = marks.at["Building"], marks.at["[Done]"]
-    starts = [*building, end]
-    further = [_between(starts[k], starts[k + 1]) for k in range(1, n_trials)]
-    facts = _facts(begin, end, further, net, net.cell_response, dipoles[0])
-    build = _between(begin, built[0])[0]
-    return {**facts, "build": build, "before": before, "peak": peak, "version": version("hnn-core")}
+        dipoles = simulate_dipole(net, tstop=tstop, n_trials=n_trials, verbose=False)
+        return net, net.cell_response, dipoles[0]
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        return {**_work(n, n_trials, call), "version": version("hnn-core")}
 
 
 def work_hnnlib(n: int, n_trials: int, engine: str) -> Facts:
     """Time one of hnnlib's engines."""
     import hnnlib as hn
 
-    chosen = {"fast": hn.FastEngine, "neuron": hn.NeuronEngine}[engine]()
-    hn.simulate(hn.jones_2009_model(add_drives_from_params=True, mesh_shape=(2, 2)), tstop=1.0, engine=chosen)
-    before = _peak_mb()
-    ends: dict[int, Moment] = {}
+    def call(n: int, tstop: float, n_trials: int) -> tuple[Any, Any, Any]:
+        net = hn.jones_2009_model(add_drives_from_params=True, mesh_shape=(n, n))
+        dipoles = hn.simulate_dipole(net, tstop=tstop, n_trials=n_trials, verbose=False, engine=engine)
+        return net, net.cell_response, dipoles[0]
 
-    def note(trial: int, t: float) -> None:
-        ends[trial] = _now()  # the last call for a trial is at its end
-
-    begin = _now()
-    net = hn.jones_2009_model(add_drives_from_params=True, mesh_shape=(n, n))
-    result = hn.simulate(net, tstop=TSTOP, n_trials=n_trials, engine=chosen, progress=note)
-    end = _now()
-    peak = _peak_mb()
-    further = [_between(ends[k - 1], ends[k]) for k in range(1, n_trials)]
-    facts = _facts(begin, end, further, net, result.cell_response, result.dipoles[0])
-    timings = result.provenance["timings"]
-    build = timings["plan"] + timings["build"]
-    return {**facts, "build": build, "before": before, "peak": peak, "version": hn.__version__}
+    return {**_work(n, n_trials, call), "version": hn.__version__}
 
 
 def measure(engine: str, n: int, n_trials: int, peer_python: Path) -> Facts:
@@ -138,8 +97,6 @@ def measure(engine: str, n: int, n_trials: int, peer_python: Path) -> Facts:
     if done.returncode:
         sys.exit(f"{engine} failed on the {n} x {n} mesh:\n{done.stderr[-3000:]}")
     facts: Facts = json.loads(done.stdout.strip().splitlines()[-1])
-    further = facts["further"] or [facts["first"]]  # HNN-core alone has one trial; it builds anew for each
-    facts["each"] = [statistics.median(moment[i] for moment in further) for i in (0, 1)]
     return facts
 
 
@@ -160,31 +117,29 @@ def agreement(facts: Facts, peer: Facts) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def table(found: dict[tuple[int, str], Facts], about: str) -> str:
     """Return the table as markdown."""
     lines = [
-        "| mesh | engine | first trial, CPU s (wall) | of it building | further trial, CPU s (wall) "
-        "| speed | peak memory, MB | spikes | compared with HNN-core |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---|",
+        "| mesh | engine | one call, CPU s (wall) | of many, CPU s (wall) | speed | memory, MB | spikes "
+        "| compared with HNN-core |",
+        "|---|---|---:|---:|---:|---:|---:|---|",
     ]
     for (n, engine), d in found.items():
         peer = found[n, HNN_CORE]
-        first, each = ("{} ({})".format(*map(_seconds, d[name])) for name in ("first", "each"))
+        one, many = ("{} ({})".format(*map(_seconds, d[name])) for name in ("one", "many"))
         mesh = f"{n} × {n}, {d['cells']} cells" if engine == HNN_CORE else ""
         same = "" if engine == HNN_CORE else agreement(d, peer)
-        speed = f"{peer['each'][0] / d['each'][0]:.3g} ×"
-        lines.append(
-            f"| {mesh} | {engine} | {first} | {_seconds(d['build'])} | {each} | {speed} "
-            f"| {d['peak']:.0f} | {len(d['spikes'])} | {same} |"
-        )
+        speed = f"{peer['many'][0] / d['many'][0]:.1f} ×"
+        row = (mesh, engine, one, many, speed, f"{d['peak']:.0f}", len(d["spikes"]), same)
+        lines.append("| " + " | ".join(map(str, row)) + " |")
     return "\n".join([*lines, "", about, ""])
 
 
 def draw(found: dict[tuple[int, str], Facts], path: Path) -> None:
-    """Draw CPU seconds of a further trial, on a logarithmic scale."""
+    """Draw CPU seconds of a trial of many, on a logarithmic scale."""
     from hnnlib import viz
     from hnnlib.viz.style import legend_above, new_axes, put_title
 
@@ -193,16 +148,17 @@ def draw(found: dict[tuple[int, str], Facts], path: Path) -> None:
     width = 0.27
     bars = []
     for i, (engine, color) in enumerate(COLORS.items()):
-        values = [found[n, engine]["each"][0] for n in meshes]
+        values = [found[n, engine]["many"][0] for n in meshes]
         at = [k + (i - 1) * (width + 0.02) for k in range(len(meshes))]
         bars.append(ax.bar(at, values, width, color=color, label=engine, zorder=2))
         for x, n, value in zip(at, meshes, values, strict=True):
-            times = found[n, HNN_CORE]["each"][0] / value
-            text = f"{_seconds(value)} s" if engine == HNN_CORE else f"{_seconds(value)} s\n{times:.2g} ×"
+            times = found[n, HNN_CORE]["many"][0] / value
+            faster = "" if engine == HNN_CORE else f"\n{times:.1f} ×" if times < 10 else f"\n{times:.0f} ×"
+            text = _seconds(value) + " s" + faster
             ax.annotate(text, (x, value), (0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=9)
     ax.set_yscale("log")
-    lowest = min(d["each"][0] for d in found.values())
-    highest = max(d["each"][0] for d in found.values())
+    lowest = min(d["many"][0] for d in found.values())
+    highest = max(d["many"][0] for d in found.values())
     ax.set_ylim(10 ** math.floor(math.log10(lowest)), highest * 2.5)
     ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
     ax.set_xticks(range(len(meshes)), [f"{n} × {n} mesh\n{found[n, FAST]['cells']} cells" for n in meshes])
@@ -210,7 +166,7 @@ def draw(found: dict[tuple[int, str], Facts], path: Path) -> None:
     ax.set_ylabel("CPU seconds per trial")
     ax.grid(axis="y", color="#E4E4E4", lw=0.8, zorder=0)
     ax.set_axisbelow(True)
-    put_title(ax, f"One trial of {TSTOP:g} ms, one thread (and times HNN-core's speed)\n")
+    put_title(ax, f"A trial of {TSTOP:g} ms on one thread, and how many times HNN-core's speed that is\n")
     legend_above(ax, bars)
     path.parent.mkdir(parents=True, exist_ok=True)
     viz.save_figure(figure, path)
@@ -248,7 +204,7 @@ def main() -> None:
             loads.append(os.getloadavg()[0])
             d = found[n, engine] = measure(engine, n, TRIALS[engine][n], options.peer_python)
             print(
-                f"{n} x {n}  {engine:<15} first trial {d['first'][0]:8.2f} CPU s, further {d['each'][0]:8.3f}, "
+                f"{n} x {n}  {engine:<15} one call {d['one'][0]:8.2f} CPU s, of many {d['many'][0]:8.3f}, "
                 f"{d['peak']:5.0f} MB, {len(d['spikes'])} spikes (load before {loads[-1]:.1f})",
                 flush=True,
             )

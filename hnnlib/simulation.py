@@ -70,7 +70,7 @@ def simulate(
         engine with its options, e.g. ``FastEngine(rates='exact')``.
     launcher : str or Launcher, optional
         What spreads the trials: ``'serial'``, ``'joblib'`` (all cores), or a launcher object. Without engine and
-        launcher, those of the enclosing ``with JoblibBackend(...):`` block are used, else NEURON in this process.
+        launcher, those of the enclosing ``with JoblibBackend(...):`` block are used, else ``'auto'`` in this process.
     baseline : str, None or True
         What is taken off the dipole: ``'hnn'``, ``'settle'``, None; True: as the network says.
     out : path, optional
@@ -328,7 +328,7 @@ def _record_of(record: Record | Mapping[str, Any] | None) -> Record:
 def _choose_engine(engine: str | Engine | None, plan: Plan) -> Engine:
     if engine is None:
         backend = active_backend()
-        engine = "neuron" if backend is None else backend.engine
+        engine = "auto" if backend is None else backend.engine
     return make_engine(engine, plan) if isinstance(engine, str) else engine
 
 

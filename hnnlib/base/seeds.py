@@ -14,7 +14,9 @@ import numpy as np
 __all__ = ["independent_stream", "pruning_stream", "published_stream"]
 
 
-def published_stream(event_seed: int, trial: int, n_gids: int, cell: int = 0) -> np.random.RandomState:
+def published_stream(
+    event_seed: int, trial: int, n_gids: int, cell: int = 0, reuse: np.random.RandomState | None = None
+) -> np.random.RandomState:
     """Return HNN-core's stream of one drive cell in one trial.
 
     Parameters
@@ -27,8 +29,14 @@ def published_stream(event_seed: int, trial: int, n_gids: int, cell: int = 0) ->
         Number of gids in the network, all drive cells included.
     cell : int
         0-based index of the drive cell within its drive.
+    reuse : RandomState, optional
+        A stream that nobody draws from any more: it becomes the new one, in 5 µs in place of 180.
     """
-    return np.random.RandomState((event_seed + trial * n_gids + cell) % 2**32)
+    seed = (event_seed + trial * n_gids + cell) % 2**32
+    if reuse is None:
+        return np.random.RandomState(seed)
+    reuse.seed(seed)
+    return reuse
 
 
 def independent_stream(seed: int, name: str, *indices: int) -> np.random.Generator:

@@ -58,7 +58,7 @@ def add_parser(commands: Any) -> None:
         help="seed of all that has none of its own; the file's drives have (default: 0)",
     )
     group.add_argument(
-        "--engine", default="neuron", help=f"what computes: {', '.join(hn.ENGINES)} (default: %(default)s)"
+        "--engine", default="auto", help=f"what computes: {', '.join(hn.ENGINES)} (default: %(default)s)"
     )
     group.add_argument(
         "--jobs", type=_jobs, default=1, metavar="N", help="trials at a time; -1: one per core (default: 1)"

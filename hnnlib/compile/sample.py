@@ -79,9 +79,12 @@ def drive_events(
     if isinstance(drive, SpikeTrainDrive):
         return [np.array(train, float) for train in drive.trains]
 
+    # one for all cells in turn: making a Mersenne twister takes far longer than drawing a cell's events
+    published = None if drive.event_seed is None else published_stream(drive.event_seed, trial, n_gids)
+
     def stream(cell: int) -> _Stream:
         if drive.event_seed is not None:
-            return published_stream(drive.event_seed, trial, n_gids, cell)
+            return published_stream(drive.event_seed, trial, n_gids, cell, reuse=published)
         return independent_stream(seed, name, trial, cell)
 
     start = getattr(drive, "tstart", 0.0)

@@ -88,7 +88,7 @@ def serial(net):
 
 
 def run(net, **given):
-    return hn.simulate(net, **{"tstop": TSTOP, "record": RECORD, **given})
+    return hn.simulate(net, **{"tstop": TSTOP, "record": RECORD, "engine": "neuron", **given})
 
 
 def assert_same(one, other, n_trials=None):
@@ -135,9 +135,9 @@ def test_joblib_gives_what_one_process_gives(net, serial):
 
 def test_launcher_and_engine_by_name_and_by_block(net, serial):
     by_name = run(net, n_trials=2, engine="neuron", launcher="joblib")
-    with hn.JoblibBackend(n_jobs=2):
-        by_block = run(net, n_trials=2)
-        here = run(net, n_trials=1, launcher="serial")
+    with hn.JoblibBackend(n_jobs=2, engine="neuron"):
+        by_block = run(net, n_trials=2, engine=None)
+        here = run(net, n_trials=1, engine=None, launcher="serial")
     for other in (by_name, by_block):
         assert_same(serial, other, n_trials=2)
         assert other.provenance["launcher"] == "joblib"
@@ -171,7 +171,7 @@ def in_fresh_process(net, folder):
         "from hnnlib.base.schema import from_plain\n"
         "spec = from_plain(hn.NetworkSpec, json.load(open(sys.argv[1])))\n"
         "record = from_plain(hn.Record, json.load(open(sys.argv[2])))\n"
-        f"hn.simulate(spec, tstop={TSTOP}, record=record, out=sys.argv[3])\n"
+        f"hn.simulate(spec, tstop={TSTOP}, record=record, engine='neuron', out=sys.argv[3])\n"
     )
     names = [folder / name for name in ("network.json", "record.json", "result.h5")]
     for file, what in zip(names, (net.spec, RECORD), strict=False):

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import hashlib
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -28,7 +29,10 @@ def _cpu() -> str:
     if compiler is None:
         raise MechanismBuildError("the fast engine needs a C++17 compiler (c++, g++ or clang++), and found none")
     done = subprocess.run(
-        [compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, text=True, check=False
+        [*shlex.split(compiler), "-march=native", "-dM", "-E", "-x", "c++", os.devnull],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         return ""
@@ -88,7 +92,7 @@ def kernel_library(text: str, defines: Sequence[str] = ()) -> ctypes.CDLL:
             source.write_text(text)
             made = Path(scratch) / "kernel.so"
             done = subprocess.run(
-                [compiler, *flags, f"-I{header.parent}", str(source), "-o", str(made)],
+                [*shlex.split(compiler), *flags, f"-I{header.parent}", str(source), "-o", str(made)],
                 capture_output=True,
                 text=True,
                 check=False,

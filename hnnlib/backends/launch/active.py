@@ -28,7 +28,7 @@ class Backend:
     """
 
     launcher: Launcher
-    engine: str = "neuron"
+    engine: str = "auto"
     _tokens: list[Token[Any]] = attrs.field(factory=list, init=False, repr=False)
 
     def __enter__(self) -> Backend:

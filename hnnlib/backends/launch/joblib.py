@@ -86,7 +86,7 @@ class JoblibBackend(Backend):
         If ``n_jobs`` is 0 or not an integer.
     """
 
-    def __init__(self, n_jobs: int = 1, engine: str = "neuron") -> None:
+    def __init__(self, n_jobs: int = 1, engine: str = "auto") -> None:
         super().__init__(launcher=JoblibLauncher(n_jobs), engine=engine)
 
     @property

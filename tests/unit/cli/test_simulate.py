@@ -19,7 +19,7 @@ def test_everything_left_out_is_the_files(hnnlib, simulated):
     assert (call["tstop"], call["dt"], call["n_trials"], call["seed"]) == (170.0, 0.025, 1, 0)
     assert call["spec"].grid.mesh_shape == (10, 10)
     assert list(call["spec"].drives) == ["evdist1", "evprox1", "evprox2"]
-    assert (call["engine"], call["jobs"], call["out"]) == ("neuron", None, None)
+    assert (call["engine"], call["jobs"], call["out"]) == ("auto", None, None)
     assert call["record"] == hn.Record()
     # smoothed with 30 ms and scaled by 3000, as default.json says
     expected = hn.Dipole(*bump(170.0)).smooth(30.0).scale(3000)
