@@ -117,6 +117,24 @@ static inline vec log_(vec x) {
 static inline vec pow_(vec x, vec y) { return exp_(y * log_(x)); }
 static inline vec sqrt_(vec x) { for (int l = 0; l < W; ++l) x[l] = std::sqrt(x[l]); return x; }
 static inline vec tanh_(vec x) { vec const e = exp_(2 * x); return 1 - 2 / (e + 1); }
+// the rest of what a mechanism may call, one lane after another
+template <class F>
+static inline vec each(vec x, F f) { for (int l = 0; l < W; ++l) x[l] = f(x[l]); return x; }
+template <class F>
+static inline vec each(vec x, vec y, F f) { for (int l = 0; l < W; ++l) x[l] = f(x[l], y[l]); return x; }
+static inline vec abs_(vec x) { return fabs_(x); }
+static inline vec floor_(vec x) { return each(x, [](T a) { return std::floor(a); }); }
+static inline vec ceil_(vec x) { return each(x, [](T a) { return std::ceil(a); }); }
+static inline vec sin_(vec x) { return each(x, [](T a) { return std::sin(a); }); }
+static inline vec cos_(vec x) { return each(x, [](T a) { return std::cos(a); }); }
+static inline vec tan_(vec x) { return each(x, [](T a) { return std::tan(a); }); }
+static inline vec sinh_(vec x) { return each(x, [](T a) { return std::sinh(a); }); }
+static inline vec cosh_(vec x) { return each(x, [](T a) { return std::cosh(a); }); }
+static inline vec asin_(vec x) { return each(x, [](T a) { return std::asin(a); }); }
+static inline vec acos_(vec x) { return each(x, [](T a) { return std::acos(a); }); }
+static inline vec atan_(vec x) { return each(x, [](T a) { return std::atan(a); }); }
+static inline vec atan2_(vec y, vec x) { return each(y, x, [](T a, T b) { return std::atan2(a, b); }); }
+static inline vec fmod_(vec x, vec y) { return each(x, y, [](T a, T b) { return std::fmod(a, b); }); }
 
 // ------------------------------------------------------------------------------------------------ rate rows
 template <int S, bool High, int... L>
