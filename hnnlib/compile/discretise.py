@@ -16,25 +16,8 @@ def _sections(cell: CellSpec) -> tuple[Sections, np.ndarray]:
     """Return the section table and the path distance of each section's 0 end from the root's 0 end (µm)."""
     names = tuple(cell.sections)
     row = {name: i for i, name in enumerate(names)}
-    start = np.zeros((len(names), 3))
-    end = np.zeros((len(names), 3))
-    distance = np.zeros(len(names))
-    done: set[str] = set()
-
-    def lay(name: str) -> None:
-        if name in done:
-            return
-        section, i = cell.sections[name], row[name]
-        if section.parent is not None:
-            lay(section.parent)
-            p = row[section.parent]
-            start[i] = end[p] if section.parent_end == 1 else start[p]
-            distance[i] = distance[p] + (cell.sections[section.parent].L if section.parent_end == 1 else 0.0)
-        end[i] = start[i] + section.L * np.array(section.direction)
-        done.add(name)
-
-    for name in names:
-        lay(name)
+    ends = np.array(list(cell.section_ends().values()))
+    distance = np.array([cell.root_distance(name) for name in names])
     parts = list(cell.sections.values())
     nseg = np.array([s.n_segments for s in parts], np.int32)
     sections = Sections(
@@ -49,8 +32,8 @@ def _sections(cell: CellSpec) -> tuple[Sections, np.ndarray]:
         v0_mV=np.array([s.v0 for s in parts]),
         nseg=nseg,
         first_segment=(np.cumsum(nseg) - nseg).astype(np.int32),
-        start_um=start,
-        end_um=end,
+        start_um=ends[:, 0],
+        end_um=ends[:, 1],
     )
     return sections, distance
 

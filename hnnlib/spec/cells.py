@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
+import numpy as np
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
@@ -185,6 +186,41 @@ class CellSpec:
     def root(self) -> str:
         """Name of the root section."""
         return next(name for name, s in self.sections.items() if s.parent is None)
+
+    def section_ends(self) -> dict[str, np.ndarray]:
+        """Return where each section lies, the root's 0 end at the origin.
+
+        Returns
+        -------
+        ends : dict
+            Section name -> array of shape (2, 3): its 0 end and its 1 end (µm).
+        """
+        ends: dict[str, np.ndarray] = {}
+
+        def lay(name: str) -> np.ndarray:
+            if name not in ends:
+                section = self.sections[name]
+                start = np.zeros(3) if section.parent is None else lay(section.parent)[section.parent_end]
+                ends[name] = np.array([start, start + section.L * np.array(section.direction)])
+            return ends[name]
+
+        for name in self.sections:
+            lay(name)
+        return {name: ends[name] for name in self.sections}
+
+    def root_distance(self, name: str) -> float:
+        """Return the path distance of a section's 0 end from the root's 0 end (µm).
+
+        Parameters
+        ----------
+        name : str
+            The section.
+        """
+        section = self.sections[name]
+        if section.parent is None:
+            return 0.0
+        along = self.sections[section.parent].L if section.parent_end == 1 else 0.0
+        return self.root_distance(section.parent) + along
 
     def sections_at(self, location: str, path: str = "location") -> tuple[str, ...]:
         """Return the sections that a location stands for: a group of `locations`, or one section by its name.

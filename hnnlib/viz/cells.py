@@ -134,7 +134,7 @@ def plot_cell_morphology(
     spec, own_color = _cell_of(cell)
     colors = colors_of(list(spec.sections), color, cycle=(own_color or "k",))
     at = np.array(point3(pos, "pos"))
-    ends = {name: line + at for name, line in _section_lines(spec).items()}
+    ends = {name: line + at for name, line in spec.section_ends().items()}
     limits = [_limits(f"{axis}lim", given) for axis, given in (("x", xlim), ("y", ylim), ("z", zlim))]
     figure, axes = one_axes(ax, size=(4.0, 6.0), three_d=True)
     lines = {
@@ -175,22 +175,6 @@ def _limits(path: str, value: Any) -> tuple[float, float] | None:
     if not low < high:
         raise InvalidValue(path, value, "must be rising (µm)")
     return low, high
-
-
-def _section_lines(cell: CellSpec) -> dict[str, NDArray[np.float64]]:
-    """Return the 0 end and the 1 end of each section, shape (2, 3), the root's 0 end at the origin (µm)."""
-    lines: dict[str, NDArray[np.float64]] = {}
-
-    def line(name: str) -> NDArray[np.float64]:
-        if name not in lines:
-            section = cell.sections[name]
-            start = np.zeros(3) if section.parent is None else line(section.parent)[section.parent_end]
-            lines[name] = np.array([start, start + section.L * np.array(section.direction)])
-        return lines[name]
-
-    for name in cell.sections:
-        line(name)
-    return lines
 
 
 def _bounds(spec: CellSpec, ends: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
