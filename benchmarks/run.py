@@ -201,24 +201,27 @@ def part_overhead(repeats: int) -> Facts:
     return found
 
 
-def part_mesh(n: int, tstop: float, neuron: bool) -> Facts:
+def part_mesh(n: int, tstop: float, repeats: int) -> Facts:
     """One mesh: the fast engine on the whole run, both engines on its first part."""
     import hnnlib as hn
 
-    plan = _plan(n, tstop)
-    short = _plan(n, MESH_MS)
+    plan, short = _plan(n, tstop), _plan(n, MESH_MS)
     engine = hn.FastEngine()
     engine.run(short, [0])
-    found: Facts = {"cells": short.n_cells, "contacts": len(plan.edges)}
-    found["fast"] = statistics.median(engine.run(plan, [0]).trials[0].cpu_s for _ in range(3))
-    found["fast_mb"] = _peak_mb()
-    found["fast_short"] = statistics.median(engine.run(short, [0]).trials[0].cpu_s for _ in range(3))
-    if neuron:
-        records = hn.NeuronEngine().run(short, [0])
-        found["neuron_build"] = records.stats["build_cpu_s"]
-        found["neuron_short"] = records.trials[0].cpu_s
-        found["neuron_mb"] = _peak_mb()
-    return found
+    fast = statistics.median(engine.run(plan, [0]).trials[0].cpu_s for _ in range(repeats))
+    fast_short = statistics.median(engine.run(short, [0]).trials[0].cpu_s for _ in range(repeats))
+    fast_mb = _peak_mb()
+    records = hn.NeuronEngine().run(short, [0])
+    return {
+        "cells": plan.n_cells,
+        "contacts": len(plan.edges),
+        "fast": fast,
+        "fast_short": fast_short,
+        "fast_mb": fast_mb,
+        "neuron_build": records.stats["build_cpu_s"],
+        "neuron_short": records.trials[0].cpu_s,
+        "neuron_mb": _peak_mb(),
+    }
 
 
 def run_part(name: str, env: dict[str, str] | None = None, **arguments: object) -> Facts:
@@ -304,13 +307,13 @@ def print_batches(tstop: float, sizes: list[int], repeats: int) -> None:
     _row("each further trial in flight", f"{d['each']:.1f} MB", f"from 1 to 9 trials; the first {d['first']:.1f} MB")
 
 
-def print_meshes(tstop: float, meshes: list[tuple[int, bool]]) -> None:
+def print_meshes(tstop: float, meshes: list[int]) -> None:
     """How cost grows with the mesh."""
     _title("Meshes: CPU s of a trial, peak memory of the process in MB")
     short = f"{MESH_MS:g} ms"
     print(f"The fast engine (float64, tables) runs {tstop:g} ms. Both engines run the first {short}, up to the first")
-    print("drive's peak, so that NEURON can be asked on large meshes too (30 x 30 takes it minutes to build).")
-    head = (
+    print("drive's peak, so that NEURON can be asked on large meshes too.")
+    head = [
         "mesh",
         "cells",
         "contacts",
@@ -319,21 +322,13 @@ def print_meshes(tstop: float, meshes: list[tuple[int, bool]]) -> None:
         f"NEURON, {short}",
         "ratio",
         "its build",
-    )
-    print("".join(f"{h:>15}" for h in head) + f"{'memory fast, NEURON':>22}")
-    for n, neuron in meshes:
-        d = run_part("mesh", n=n, tstop=tstop, neuron=neuron)
-        cells = [f"{n} x {n}", str(d["cells"]), f"{d['contacts']:,}", f"{d['fast']:.2f}", f"{d['fast_short']:.3f}"]
-        if neuron:
-            cells += [
-                f"{d['neuron_short']:.2f}",
-                f"{d['neuron_short'] / d['fast_short']:.1f}",
-                f"{d['neuron_build']:.1f}",
-            ]
-        else:
-            cells += ["-"] * 3
-        memory = f"{d['fast_mb']:.0f}, {d['neuron_mb']:.0f}" if neuron else f"{d['fast_mb']:.0f}, -"
-        print("".join(f"{c:>15}" for c in cells) + f"{memory:>22}", flush=True)
+    ]
+    print("".join(f"{h:>15}" for h in [*head, "memory: fast", "NEURON"]))
+    for n in meshes:
+        d = run_part("mesh", n=n, tstop=tstop, repeats=3 if n <= 10 else 1)
+        row = [f"{n} x {n}", d["cells"], f"{d['contacts']:,}", f"{d['fast']:.2f}", f"{d['fast_short']:.3f}"]
+        row += [f"{d['neuron_short']:.2f}", f"{d['neuron_short'] / d['fast_short']:.1f}", f"{d['neuron_build']:.1f}"]
+        print("".join(f"{c:>15}" for c in [*row, f"{d['fast_mb']:.0f}", f"{d['neuron_mb']:.0f}"]), flush=True)
 
 
 PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
@@ -356,11 +351,11 @@ def main() -> None:
     if options.quick:
         print_engines(20.0, rounds=2, pairs=3)
         print_batches(20.0, [1, 10], repeats=2)
-        print_meshes(20.0, [(5, True), (10, True)])
+        print_meshes(20.0, [5, 10])
     else:
         print_engines(170.0, rounds=3, pairs=5)
         print_batches(170.0, [1, 10, 100], repeats=3)
-        print_meshes(170.0, [(5, True), (10, True), (20, True), (30, False)])
+        print_meshes(170.0, [5, 10, 20, 30])
     print(f"\n{time.perf_counter() - begin:.0f} s in all, load at the end {os.getloadavg()[0]:.1f}")
 
 

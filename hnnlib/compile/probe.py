@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from hnnlib.base.errors import UnknownName
@@ -170,6 +172,8 @@ def make_probes(
     segment_offset = np.concatenate([[0], np.cumsum(sizes[cells.template])])
     site_offset = np.concatenate([[0], np.cumsum(site_sizes[cells.template])])
     probes = [_dipole_probe(network, cells, templates, segment_offset)]
+    if record.cell_dipoles:
+        probes.append(_cell_dipole_probe(network, cells, templates, segment_offset, record))
     if record.vsec:
         probes.append(_segment_probe("vsec", "v", "mV", record.vsec, record, cells, templates, segment_offset))
     if record.isec:
@@ -182,20 +186,34 @@ def make_probes(
 
 
 def _dipole_probe(network: NetworkSpec, cells: Cells, templates: tuple[Template, ...], offset: np.ndarray) -> Probe:
-    index: list[np.ndarray] = []
-    weight: list[np.ndarray] = []
-    names: list[str] = []
-    for number, (name, population) in enumerate(network.populations.items()):
-        axis = population.cell.dipole_axis
-        members = np.flatnonzero(cells.population == number)
-        if not population.measure_dipole or axis is None or not len(members):
-            continue
-        row = dipole_weights(templates[number], axis)
-        flat = offset[members][:, None] + np.arange(len(row))
-        index.append(flat.ravel())
-        weight.append(np.tile(row, len(members)))
+    index, weight, names = [], [], []
+    for name, gids, row in _dipole_rows(network, cells, templates):
+        index.append((offset[gids][:, None] + np.arange(len(row))).ravel())
+        weight.append(np.tile(row, len(gids)))
         names.append(name)
     return _probe("dipole", "v", "fAm", 1, index, weight, zero_first=True, population=names)
+
+
+def _cell_dipole_probe(
+    network: NetworkSpec, cells: Cells, templates: tuple[Template, ...], offset: np.ndarray, record: Record
+) -> Probe:
+    index, weight, of = [], [], []
+    for _, gids, row in _dipole_rows(network, cells, templates):
+        index += list(offset[gids][:, None] + np.arange(len(row)))
+        weight += [row] * len(gids)
+        of += gids.tolist()
+    return _probe("cell_dipoles", "v", "fAm", record.every, index, weight, zero_first=True, gid=of)
+
+
+def _dipole_rows(
+    network: NetworkSpec, cells: Cells, templates: tuple[Template, ...]
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield name, gids and dipole weights of each population that measures its dipole."""
+    for number, (name, population) in enumerate(network.populations.items()):
+        gids = np.flatnonzero(cells.population == number)
+        axis = population.cell.dipole_axis
+        if population.measure_dipole and axis is not None and len(gids):
+            yield name, gids, dipole_weights(templates[number], axis)
 
 
 def _probe(

@@ -23,11 +23,11 @@ Result::
         spikes/types              (n_spikes,) int32, index into type_names
         spikes/type_names         (n_types,) text
         spikes/trial_offsets      (n_trials + 1,) int64: trial k is rows [k] to [k + 1]
-        vsec/, isec/, ca/         only what was recorded; attribute quantity
+        vsec/, isec/, ca/, dipole/   only what was recorded; attribute quantity
             times                 (n_times,) float64, ms
-            gids, sections        (n_rows,) int64, text
+            gids, sections        (n_rows,) int64, text; dipole, which is of whole cells, has no sections
             receptors             (n_rows,) text; isec only
-            data                  (n_trials, n_rows, n_times) in the precision of the run, mV, nA or mM
+            data                  (n_trials, n_rows, n_times) in the precision of the run, mV, nA, mM or fAm
     potentials/NAME/              attributes conductivity (S/m), method ("" for none), min_distance (µm)
         positions                 (n_contacts, 3) float64, µm
         times                     (n_times,) float64, ms
@@ -323,6 +323,7 @@ def _get_response(group: Any) -> CellResponse:
         vsec=_get_traces(group["vsec"]) if "vsec" in group else None,
         isec=_get_traces(group["isec"]) if "isec" in group else None,
         ca=_get_traces(group["ca"]) if "ca" in group else None,
+        dipole=_get_traces(group["dipole"]) if "dipole" in group else None,
     )
 
 
@@ -330,7 +331,8 @@ def _put_traces(group: Any, traces: Traces) -> None:
     group.attrs["quantity"] = traces.quantity
     _put(group, "times", traces.times, "ms")
     _put(group, "gids", np.array(traces.gids, dtype=np.int64))
-    _put_text(group, "sections", traces.sections)
+    if traces.sections is not None:
+        _put_text(group, "sections", traces.sections)
     if traces.receptors is not None:
         _put_text(group, "receptors", traces.receptors)
     _put(group, "data", traces.data, traces.unit)
@@ -342,7 +344,7 @@ def _get_traces(group: Any) -> Traces:
         unit=str(group["data"].attrs["units"]),
         times=group["times"][()],
         gids=group["gids"][()],
-        sections=_get_text(group["sections"]),
+        sections=_get_text(group["sections"]) if "sections" in group else None,
         receptors=_get_text(group["receptors"]) if "receptors" in group else None,
         data=group["data"][()],
     )

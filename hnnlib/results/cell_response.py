@@ -40,8 +40,8 @@ class CellResponse:
         The type or drive of each spike. Left out: not known until `update_types` is called.
     times : array-like, shape (n_times,), optional
         Times of the simulation (ms).
-    vsec, isec, ca : Traces, optional
-        Recorded section voltages (mV), synaptic currents (nA) and calcium concentrations (mM).
+    vsec, isec, ca, dipole : Traces, optional
+        Recorded section voltages (mV), synaptic currents (nA), calcium concentrations (mM), dipoles of cells (fAm).
 
     Raises
     ------
@@ -62,6 +62,7 @@ class CellResponse:
         vsec: Traces | None = None,
         isec: Traces | None = None,
         ca: Traces | None = None,
+        dipole: Traces | None = None,
     ) -> None:
         if isinstance(cell_type_names, str):
             raise InvalidType("cell_type_names", cell_type_names, "must be a sequence of names")
@@ -75,7 +76,8 @@ class CellResponse:
         for name, trials in (("spike_gids", self._gids), ("spike_types", self._types)):
             _check_lengths(name, trials, self._times)
         self.times = None if times is None else read_only(times, np.float64)
-        self.recordings = {name: t for name, t in (("vsec", vsec), ("isec", isec), ("ca", ca)) if t is not None}
+        given = {"vsec": vsec, "isec": isec, "ca": ca, "dipole": dipole}
+        self.recordings = {name: t for name, t in given.items() if t is not None}
         for name, traces in self.recordings.items():
             if traces.n_trials != self.n_trials:
                 raise InvalidValue(f"{name}.n_trials", traces.n_trials, f"must be that of the spikes, {self.n_trials}")
@@ -127,6 +129,11 @@ class CellResponse:
     def ca(self) -> list[TraceMap]:
         """Calcium concentrations (mM): ``ca[trial][gid][section]``, arrays of shape (n_times,)."""
         return self._by_trial("ca")
+
+    @property
+    def dipole(self) -> list[TraceMap]:
+        """Dipoles of single cells as they come from the simulator (fAm): ``dipole[trial][gid]``, arrays (n_times,)."""
+        return self._by_trial("dipole")
 
     def _by_trial(self, name: str) -> list[TraceMap]:
         if name in self.recordings:

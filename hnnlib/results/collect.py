@@ -19,8 +19,8 @@ from hnnlib.results.traces import Traces
 
 __all__ = ["ElectrodeGeometry", "collect"]
 
-_TRACES = ("vsec", "isec", "ca")
-_QUANTITY = immutabledict({"v": "v", "i_synapse": "i", "cai": "cai"})
+_TRACES = immutabledict({"vsec": "vsec", "isec": "isec", "ca": "ca", "dipole": "cell_dipoles"})
+_QUANTITY = immutabledict({"vsec": "v", "isec": "i", "ca": "cai", "cell_dipoles": "dipole"})
 _FAM_TO_NAM = 1e-6
 
 
@@ -113,18 +113,18 @@ def _cell_response(records: Records) -> CellResponse:
         spike_gids=[t.spike_gids for t in records.trials],
         spike_types=[names[kind[t.spike_gids]] for t in records.trials],
         times=header.times(),
-        **{name: _traces(records, name) for name in _TRACES if name in header.probes},
+        **{name: _traces(records, probe) for name, probe in _TRACES.items() if probe in header.probes},
     )
 
 
 def _traces(records: Records, name: str) -> Traces:
     probe = records.header.probes[name]
     return Traces(
-        quantity=_QUANTITY[probe.quantity],
+        quantity=_QUANTITY[name],
         unit=probe.unit,
         times=records.header.times(probe.every),
         gids=probe.labels["gid"],
-        sections=probe.labels["section"],
+        sections=probe.labels.get("section"),
         receptors=probe.labels.get("receptor"),
         data=np.stack([t.samples[name].T for t in records.trials]),
     )

@@ -77,15 +77,15 @@ class Traces:
     Parameters
     ----------
     quantity : str
-        What was recorded: ``'v'``, ``'i'`` or ``'cai'``.
+        What was recorded: ``'v'``, ``'i'``, ``'cai'`` or ``'dipole'``.
     unit : str
-        Its unit: ``'mV'``, ``'nA'`` or ``'mM'``.
+        Its unit: ``'mV'``, ``'nA'``, ``'mM'`` or ``'fAm'``.
     times : array-like, shape (n_times,)
         Times (ms).
     gids : sequence of int, n_rows
         The cell of each row.
-    sections : sequence of str, n_rows
-        The section of each row.
+    sections : sequence of str, n_rows, or None
+        The section of each row; None where the quantity is a whole cell's.
     receptors : sequence of str, n_rows, optional
         The receptor of each row, where the quantity is a synapse's.
     data : array-like, shape (n_trials, n_rows, n_times)
@@ -101,7 +101,7 @@ class Traces:
     unit: str
     times: NDArray[np.float64] = attrs.field(converter=_times)
     gids: tuple[int, ...] = attrs.field(converter=_gids)
-    sections: tuple[str, ...] = attrs.field(converter=_names)
+    sections: tuple[str, ...] | None = attrs.field(converter=attrs.converters.optional(_names))
     receptors: tuple[str, ...] | None = attrs.field(converter=attrs.converters.optional(_names))
     data: NDArray[Any] = attrs.field(converter=read_only)
 
@@ -124,12 +124,14 @@ class Traces:
 
     @property
     def by_trial(self) -> list[TraceMap]:
-        """One mapping per trial: ``[gid][section]``, or ``[gid][section]['<section>_<receptor>']`` with receptors."""
+        """One mapping per trial: ``[gid]``, ``[gid][section]`` or ``[gid][section]['<section>_<receptor>']``."""
         return [TraceMap(self._tree, trial) for trial in self.data]
 
     @cached_property
-    def _tree(self) -> dict[int, dict[str, Any]]:
-        tree: dict[int, dict[str, Any]] = {}
+    def _tree(self) -> dict[int, Any]:
+        tree: dict[int, Any] = {}
+        if self.sections is None:
+            return {gid: row for row, gid in enumerate(self.gids)}
         for row, (gid, section, *receptor) in enumerate(self._row_keys()):
             sections = tree.setdefault(gid, {})
             if receptor:
@@ -139,7 +141,7 @@ class Traces:
         return tree
 
     def _row_keys(self) -> list[tuple[Any, ...]]:
-        columns = (self.gids, self.sections) if self.receptors is None else (self.gids, self.sections, self.receptors)
+        columns = [c for c in (self.gids, self.sections, self.receptors) if c is not None]
         return list(zip(*columns, strict=True))
 
     def __eq__(self, other: object) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import checked, documented, integer, nested, quantity
+from hnnlib.base.schema import checked, documented, flag, integer, nested, quantity
 
 __all__ = ["Record", "RunSpec"]
 
@@ -36,6 +36,7 @@ class Record:
     vsec: bool | str | tuple[str, ...] = _where(False, "membrane potential (mV): 'all', 'soma', False or sections")
     isec: bool | str | tuple[str, ...] = _where(False, "synaptic currents (nA) of the synapses on these sections")
     ca: bool | str | tuple[str, ...] = _where(False, "intracellular calcium (mM), where a section has it")
+    cell_dipoles: bool = flag(False, doc="the dipole of every cell of the populations that measure it (fAm)")
     every: int = integer(1, ge=1, doc="keep every n-th sample of traces and potentials; dipoles keep all")
 
 

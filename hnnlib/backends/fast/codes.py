@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 from hnnlib.backends.fast.model import ION_DEFAULTS
 from hnnlib.mechanisms.catalogue import lookup
+from hnnlib.mechanisms.inline import inline
 from hnnlib.mechanisms.parse import neuron_file, parse_mechanism
 from hnnlib.mechanisms.scope import obstacles
-from hnnlib.mechanisms.symbolic import calls
-from hnnlib.mechanisms.syntax import Call, MechanismCode
+from hnnlib.mechanisms.symbolic import assigned_names, calls, free_names, statements_in
+from hnnlib.mechanisms.syntax import Assign, Binary, Call, If, MechanismCode, Name, Obstacle, to_text
 from hnnlib.plan.tables import Plan
 
 __all__ = ["code_of", "obstacles_of"]
@@ -28,6 +30,28 @@ def _event_calls(code: MechanismCode) -> list[Call]:
     return [call for body in (*blocks, code.initial.body) for call in calls(body)]
 
 
+def _order_matters(code: MechanismCode) -> Iterator[Obstacle]:
+    """Yield the statements by which several events of one step do more than add up; they come in no order here."""
+    if code.net_receive is None or obstacles(code):
+        return
+    body = inline(code, code.net_receive).body
+    changed = set(assigned_names(body))
+    for statement in statements_in(body):
+        match statement:
+            case Assign(target, Binary("+" | "-", Name(same), added)) if same == target:
+                reads = free_names(added)
+            case Assign(_, value):
+                reads = {*free_names(value), *changed}
+            case If(condition):
+                reads = free_names(condition)
+            case _:
+                continue
+        if set(reads) & changed:
+            why = "depends on the order of events within a step, which the fast engine does not keep"
+            what = to_text(statement) if isinstance(statement, Assign) else f"if ({to_text(statement.condition)})"
+            yield Obstacle(file=code.file, line=statement.line, statement=what, reason=why)
+
+
 def obstacles_of(plan: Plan, precision: str, rates: str) -> list[str]:
     """Return what of a plan the fast engine can't do, one sentence each."""
     found = []
@@ -37,7 +61,7 @@ def obstacles_of(plan: Plan, precision: str, rates: str) -> list[str]:
     written = {x for name in names for ion in code_of(name).ions for x in ion.writes}
     for name in names:
         code = code_of(name)
-        found += [str(o) for o in obstacles(code)]
+        found += [str(o) for o in (*obstacles(code), *_order_matters(code))]
         for variable in (x for ion in code.ions for x in ion.reads):
             if variable not in ION_DEFAULTS and not variable.startswith("i") and variable not in written:
                 found.append(
