@@ -39,14 +39,14 @@ def _order_matters(code: MechanismCode) -> Iterator[Obstacle]:
     for statement in statements_in(body):
         match statement:
             case Assign(target, Binary("+" | "-", Name(same), added)) if same == target:
-                reads = free_names(added)
-            case Assign(_, value):
-                reads = {*free_names(value), *changed}
+                reads = set(free_names(added))
+            case Assign():
+                reads = changed
             case If(condition):
-                reads = free_names(condition)
+                reads = set(free_names(condition))
             case _:
                 continue
-        if set(reads) & changed:
+        if reads & changed:
             why = "depends on the order of events within a step, which the fast engine does not keep"
             what = to_text(statement) if isinstance(statement, Assign) else f"if ({to_text(statement.condition)})"
             yield Obstacle(file=code.file, line=statement.line, statement=what, reason=why)

@@ -159,7 +159,7 @@ class Scope:
         """Make a local variable of a name; return its C++ name."""
         local = f"{self._prefix}{name}"
         kind = "vec" if self._lanes else "T"
-        widened = f"vec{{}} + ({text})" if self._lanes else text
+        widened = f"wide({text})" if self._lanes else text
         self.lines.append(f"{kind} {local} = {widened};")
         self._locals[name] = local
         return local
@@ -167,7 +167,7 @@ class Scope:
     def assign(self, name: str, text: str) -> None:
         """Give a name a new value."""
         if name in self._locals:
-            self.lines.append(f"{self._locals[name]} = {'vec{} + ' if self._lanes else ''}({text});")
+            self.lines.append(f"{self._locals[name]} = {'wide' if self._lanes else ''}({text});")
         else:
             self.declare(name, text)
         if name in self._stored:
@@ -202,7 +202,7 @@ class Scope:
         known = s.target in self._locals or s.target in self._stored or s.target in self._given
         old = self._name(s.target) if known else ("vec{}" if self._lanes else "T(0)")
         if self._lanes:
-            self.assign(s.target, f"select({mask}, vec{{}} + ({new}), vec{{}} + ({old}))")
+            self.assign(s.target, f"select({mask}, wide({new}), wide({old}))")
         else:
             self.assign(s.target, f"({mask} ? ({new}) : ({old}))")
 

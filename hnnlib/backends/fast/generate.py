@@ -112,6 +112,7 @@ class _Writer:
             # NEURON's way where no conductance is stated: the difference over 0.001 mV
             near = self._scope(k, use, index, "(v + T(0.001))", "near")
             near.run(use.current)
+            near.write_back()  # what it leaves behind, the second run finds
             above = " + ".join(near.text(Name(c)) for c in use.code.currents)
             lines += [*near.lines]
             scope.run(use.current)
@@ -194,26 +195,41 @@ class _Writer:
         return next(k for k, other in enumerate(self._m.uses) if other is use)
 
     def _advance(self) -> list[str]:
-        """Return pass 2: back-substitution, voltage, states, from the root to the leaves."""
-        lines = []
+        """Return pass 2: back-substitution and voltage from the root to the leaves, then states.
+
+        Gates that stand in the table come last: they need the voltage only, and nothing of the block reads them.
+        """
+        lines = [
+            f"for (int i = 0; i < {self._n}; ++i) {{",
+            f"vec const change = s[D + i] * (s[R + i] + c[{self._up} + i] * s[R + parent[i]]);",
+            "s[R + i] = change;",
+            "s[V + i] += change;",
+            "}",
+        ]
         for first, end, members in self._m.groups:
-            tabled = [(k, g) for k in members for g in self._m.uses[k].gates if g.tabulated]
-            lines.append(f"for (int i = {first}; i < {end}; ++i) {{")
-            lines += [
-                f"vec const change = s[D + i] * (s[R + i] + c[{self._up} + i] * s[R + parent[i]]);",
-                "s[R + i] = change;",
-                "vec const v = s[V + i] + change;",
-                "s[V + i] = v;",
-            ]
-            if tabled:
-                lines += ["vec row[n_chunks * W];", "look_up<n_chunks>(table, v, row);"]
-            for k in members:
-                lines += self._update(k, self._m.uses[k], "i")
-            lines.append("}")
+            updates = [line for k in members for line in self._update(k, self._m.uses[k], "i")]
+            if updates:
+                lines.append(f"for (int i = {first}; i < {end}; ++i) {{ vec const v = s[V + i]; (void)v;")
+                lines += [*updates, "}"]
+        for first, end, members in self._m.groups:
+            gates = [line for k in members for line in self._tabulated(k, self._m.uses[k])]
+            if gates:
+                lines.append(f"for (int i = {first}; i < {end}; ++i) {{")
+                lines += ["vec row[n_chunks * W];", "look_up<n_chunks>(table, s[V + i], row);", *gates, "}"]
         for k, use in enumerate(self._m.uses):
             if use.is_point:
                 lines += self._site_loop(use)
                 lines += ["vec const v = s[V + i]; (void)v;", *self._update(k, use, "j"), "}"]
+        return lines
+
+    def _tabulated(self, k: int, use: Use) -> list[str]:
+        """Return the steps of the gates that stand in the table."""
+        lines = []
+        for gate in use.gates:
+            if gate.tabulated:
+                x = self._stored(k, use, "i")[gate.state]
+                inf, decay = (f"row[{self._column(k, gate, w)}]" for w in ("inf", "decay"))
+                lines.append(f"{x} += {decay} * ({inf} - {x});")
         return lines
 
     def _column(self, k: int, gate: Gate, what: str) -> int:
@@ -225,11 +241,6 @@ class _Writer:
 
     def _update(self, k: int, use: Use, index: str) -> list[str]:
         scope = self._scope(k, use, index, "v", "u")
-        for gate in use.gates:
-            if gate.tabulated:
-                x = scope.text(Name(gate.state))
-                inf, decay = (f"row[{self._column(k, gate, w)}]" for w in ("inf", "decay"))
-                scope.assign(gate.state, f"{x} + {decay} * ({inf} - {x})")
         pending = list(use.update)
         gates = {g.state: g for g in use.gates if not g.tabulated}
         for statement in pending:

@@ -292,7 +292,8 @@ def _split_gates(
     rest: list[Statement] = []
     for i, s in enumerate(update):
         if isinstance(s, Equation):
-            gate = _gate(s, update[:i], constants, rates)
+            others = [x for j, x in enumerate(update) if j != i]
+            gate = _gate(s, update[:i], constants, rates, free=s.state not in needed_names(others))
             gates.append(gate)
             if not gate.tabulated:
                 rest.append(s)
@@ -301,12 +302,15 @@ def _split_gates(
     return tuple(gates), tuple(rest)
 
 
-def _gate(equation: Equation, before: Sequence[Statement], constants: Mapping[str, np.ndarray], rates: str) -> Gate:
+def _gate(
+    equation: Equation, before: Sequence[Statement], constants: Mapping[str, np.ndarray], rates: str, *, free: bool
+) -> Gate:
+    """Return the gate of an equation; ``free``: no other statement of the block reads its state."""
     inf, rate = relaxation(equation)
     uniform = {x for x, values in constants.items() if len(values) == 0 or (values == values[0]).all()}
     needed = _dependencies(free_names(inf) | free_names(rate), before)
     varies = bool(needed & {"v"})
-    tabulated = rates == "tables" and varies and needed <= (uniform | {"v"})
+    tabulated = free and rates == "tables" and varies and needed <= (uniform | {"v"})
     return Gate(
         state=equation.state,
         inf=inf,

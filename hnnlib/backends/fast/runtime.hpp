@@ -33,6 +33,8 @@ typedef I ivec __attribute__((vector_size(bytes)));
 typedef double dvec __attribute__((vector_size(W * sizeof(double))));  // sums over many segments are kept in double
 
 static inline vec splat(T x) { return x - vec{}; }
+static inline vec wide(T x) { return splat(x); }
+static inline vec wide(vec x) { return x; }
 static inline vec load(T const* p) { vec x; std::memcpy(&x, p, sizeof x); return x; }
 static inline void store(T* p, vec x) { std::memcpy(p, &x, sizeof x); }
 static inline vec select(ivec mask, vec yes, vec no) { return mask ? yes : no; }
