@@ -155,7 +155,8 @@ def draw(found: dict[tuple[int, str], Facts], path: Path) -> None:
             times = found[n, HNN_CORE]["many"][0] / value
             faster = "" if engine == HNN_CORE else f"\n{times:.1f} ×" if times < 10 else f"\n{times:.0f} ×"
             text = _seconds(value) + " s" + faster
-            ax.annotate(text, (x, value), (0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=9)
+            label = ax.annotate(text, (x, value), (0, 4), textcoords="offset points", ha="center", fontsize=9)
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8})  # the grid stays behind it
     ax.set_yscale("log")
     lowest = min(d["many"][0] for d in found.values())
     highest = max(d["many"][0] for d in found.values())

@@ -58,10 +58,11 @@ def _all_receptors(params):
     pyramidal = ("L2_pyramidal", "L5_pyramidal")
     every = {"ampa": 0.01, "nmda": 0.005, "gabaa": 0.004, "gabab": 0.002}
     basket = {"ampa": 0.02, "nmda": 0.003, "gabaa": 0.01}
+    soma = {"gabaa": 0.003, "gabab": 0.003}
     targets = {
         "proximal": {**dict.fromkeys(pyramidal, every), **dict.fromkeys(("L2_basket", "L5_basket"), basket)},
         "distal": {**dict.fromkeys(pyramidal, every), "L2_basket": basket},
-        "soma": dict.fromkeys(pyramidal, {"gabaa": 0.003, "gabab": 0.003}),
+        "soma": dict.fromkeys(pyramidal, soma),
         "basal_1": dict.fromkeys(pyramidal, every),
     }
     drives = {
@@ -97,7 +98,8 @@ def _stellate() -> CellSpec:
         ),
         "right": SectionSpec(
             L=130.0, diam=1.5, parent="stem", Ra=80.0, v0=-68.0, direction=(1.0, 0.0, 0.0),
-            mechanisms={"hh2": {**hh2, "gkbar": 0.03}, "ar": {"gbar": 1e-5}, "cat": {"gbar": 1e-4}}, receptors=("slow",),
+            mechanisms={"hh2": {**hh2, "gkbar": 0.03}, "ar": {"gbar": 1e-5}, "cat": {"gbar": 1e-4}},
+            receptors=("slow",),
         ),
         "axon": SectionSpec(L=60.0, diam=1.0, parent="soma", nseg=3, v0=-70.0, mechanisms={"hh2": hh2}),
     }  # fmt: skip

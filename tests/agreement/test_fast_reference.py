@@ -80,8 +80,8 @@ def test_reference_file(name, reference, default_params, fast, agreement):
         assert not potential[0].any()
     for key, about in meta.get("recorded", {}).items():
         kind, every = key.split("__")[0].replace("vsoma64", "vsec"), about.get("decimate", 1)
-        rows = zip(*(probes[kind].labels[c] for c in ("gid", "section", "receptor") if c in probes[kind].labels))
-        row_of = {("_".join(map(str, labels))): i for i, labels in enumerate(rows)}
+        labels = [probes[kind].labels[c] for c in ("gid", "section", "receptor") if c in probes[kind].labels]
+        row_of = {"_".join(map(str, row)): i for i, row in enumerate(zip(*labels, strict=True))}
         samples = ours.samples[kind][::every]
         expected = arrays[key].reshape(-1, len(samples)).T
         columns = [row_of[f"{about['gid']}_{row}"] for row in about["rows"]]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
 from hnnlib.backends.fast.engine import FastEngine
 from hnnlib.backends.neuron.engine import NeuronEngine
+from hnnlib.compile.build import compile_plan
+from hnnlib.spec.cells import CellSpec, SectionSpec, SynapseSpec
+from hnnlib.spec.drives import SpikeTrainDrive
 from hnnlib.spec.network import Electrodes
-from hnnlib.spec.run import Record
+from hnnlib.spec.run import Record, RunSpec
 
 pytestmark = pytest.mark.neuron
 
@@ -54,7 +58,9 @@ def test_tables(scenario, engines, agreement):
 
 
 def test_single_precision(scenario, engines, agreement):
-    found = agreement(scenario, *(trial(engines[precision, "tables"], scenario) for precision in ("float32", "float64")))
+    found = agreement(
+        scenario, *(trial(engines[precision, "tables"], scenario) for precision in ("float32", "float64"))
+    )
     assert found.same_gids
     assert found.spikes_ms <= 2 * scenario.run.dt_ms
     assert found.rms <= 1e-3
@@ -124,8 +130,6 @@ def test_sections_by_name(plan_of, engines):
 @pytest.mark.parametrize("dt", [0.025, 0.03, 0.05])
 def test_events_on_the_edge_between_two_steps(dt, plan_of, engines):
     """An event acts at the step start that it is nearest to; half-way between two, at the first."""
-    from hnnlib.spec.drives import SpikeTrainDrive
-
     trains = [tuple((np.arange(1, 240) * 0.0125).tolist()), tuple((np.arange(100) * 0.5 * dt).tolist())]
     drive = SpikeTrainDrive(
         location="left", weights={"grid": {"instant": 2e-3}}, delays=0.0, space_constant=500.0, trains=trains,
@@ -138,10 +142,8 @@ def test_events_on_the_edge_between_two_steps(dt, plan_of, engines):
     assert np.array_equal(ours.spike_times_ms, theirs.spike_times_ms)
 
 
-def test_delays_between_steps(plan_of, engines, agreement, default_params):
+def test_delays_between_steps(plan_of, engines, agreement):
     """The window of steps between two exchanges is no longer than the shortest delay allows."""
-    import attrs
-
     base = plan_of("custom cell")
     for delays in ((0.0375, 0.0625, 0.025), (0.0376, 1.0, 3.0), (0.1, 0.0499, 0.05)):
         local = base.edges.source_gid < base.n_cells
@@ -158,11 +160,6 @@ def test_delays_between_steps(plan_of, engines, agreement, default_params):
 
 def test_more_spikes_than_a_cell_is_expected_to_fire(one_cell, engines):
     """A passive membrane that an instant synapse pulls up and down 10 times in a ms."""
-    from hnnlib.compile.build import compile_plan
-    from hnnlib.spec.cells import CellSpec, SectionSpec, SynapseSpec
-    from hnnlib.spec.drives import SpikeTrainDrive
-    from hnnlib.spec.run import RunSpec
-
     cell = CellSpec(
         sections={
             "soma": SectionSpec(

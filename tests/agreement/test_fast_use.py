@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import hnnlib as hn
+from hnnlib.backends.fast import build
 from hnnlib.backends.fast.engine import FastEngine
 from hnnlib.backends.launch.joblib import JoblibLauncher
 from hnnlib.backends.launch.serial import SerialLauncher
@@ -134,6 +135,28 @@ def test_another_place_in_a_block_changes_nothing(plan_of):
             np.testing.assert_array_equal(trial.spike_times_ms[trial.spike_gids == gid], own)
             np.testing.assert_array_equal(trial.samples["vsec"][:, gid], trial.samples["vsec"][:, 11 * k])
     assert len(alone.spike_times_ms) > 15
+
+
+@pytest.mark.parametrize("instructions", [("-O2",), ("-O2", "-mavx2", "-mfma")], ids=["SSE2", "AVX2"])
+@pytest.mark.parametrize("rates", ["exact", "tables"])
+def test_processors_with_shorter_vectors(instructions, rates, plan_of, monkeypatch):
+    """Two or four lanes in place of this processor's: the same spikes, dipoles to the rounding."""
+    if "-mavx2" in instructions and "__AVX2__" not in build._cpu():
+        pytest.skip("this processor has no AVX2")
+    plan = plan_of("custom cell")
+    own = FastEngine(rates=rates).run(plan, [0]).trials[0]
+    portable = tuple(flag for flag in build.compiler_flags() if flag not in ("-O3", "-march=native"))
+    monkeypatch.setattr(build, "compiler_flags", lambda: (*portable, *instructions))
+    build.kernel_library.cache_clear()
+    try:
+        other = FastEngine(rates=rates).run(plan, [0]).trials[0]
+    finally:
+        build.kernel_library.cache_clear()
+    np.testing.assert_array_equal(other.spike_times_ms, own.spike_times_ms)
+    np.testing.assert_array_equal(other.spike_gids, own.spike_gids)
+    peak = np.abs(own.samples["dipole"]).max()
+    np.testing.assert_allclose(other.samples["dipole"], own.samples["dipole"], rtol=0, atol=1e-9 * peak)
+    assert np.count_nonzero(own.spike_gids < plan.n_cells) > 10
 
 
 # ---------------------------------------------------------------------------------------------------- as users say it

@@ -72,14 +72,14 @@ static inline vec exp_(vec x) {
                          1.1892071150027210667, 1.2418578120734840486, 1.2968395546510096659, 1.3542555469368927283};
     constexpr vec high = {1.4142135623730950488, 1.4768261459394993114, 1.5422108254079408236, 1.6104903319492543081,
                           1.6817928305074290861, 1.7562521603732994831, 1.8340080864093424635, 1.9152065613971472939};
-    static constexpr T terms[] = {1., 1., 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720};
+    static constexpr T terms[] = {1., 1., 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040};
     x = vmin(vmax(x, splat(-708.0)), splat(709.0));
     vec const moved = x * 23.083120654223414339 + 6755399441055744.0;
     vec const steps = moved - 6755399441055744.0;
     vec const rest = (x - steps * (6.93147180369123816490e-01 / 16)) - steps * (1.90821492927058770002e-10 / 16);
     ivec const part = bits(moved) & 15;
     vec const octave = __builtin_shuffle(low, high, part);
-    return polynomial<7>(terms, rest) * real(bits(octave) + ((bits(moved) - part) << 48));
+    return polynomial<8>(terms, rest) * real(bits(octave) + ((bits(moved) - part) << 48));
 #else
 #ifdef HNNLIB_FLOAT
     constexpr T top = 88.0f, bottom = -87.0f, magic = 12582912.0f, hi = 0.693359375f, lo = -2.12194440e-4f;

@@ -224,7 +224,9 @@ def test_rows_are_looked_up_for_each_lane(maths):
     arrays = {name: ctypes.c_void_p(a.ctypes.data) for name, a in (("table", table), ("v", v), ("out", out))}
     number = ctypes.c_double if dtype == np.float64 else ctypes.c_float
     last = ctypes.c_long(n_rows - 1)
-    library.rows(arrays["table"], number(low), number(1 / step), last, arrays["v"], arrays["out"], ctypes.c_long(len(v)))
+    library.rows(
+        arrays["table"], number(low), number(1 / step), last, arrays["v"], arrays["out"], ctypes.c_long(len(v))
+    )
     grid = low + step * np.arange(n_rows)
     expected = np.stack([np.interp(v.astype(float), grid, column) for column in values.T])  # (3 w, n)
     found = out.transpose(1, 0, 2).reshape(3 * w, -1)
