@@ -103,7 +103,14 @@ def test_a_moved_checkout_is_set_up_again(checkout):
 def test_help_names_every_command(repository):
     done = subprocess.run(["make", "--no-print-directory"], cwd=repository, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
-    assert [line.split()[1] for line in done.stdout.splitlines()] == ["demo", "test", "bench", "bench-peers", "lint", "clean"]
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [
+        "demo",
+        "test",
+        "bench",
+        "bench-peers",
+        "lint",
+        "clean",
+    ]
 
 
 def test_ci_runs_the_command_of_the_readme(repository: Path):
