@@ -81,7 +81,7 @@ def mechanism_library(extra: Sequence[Path] = (), again: bool = False) -> Path:
     if again and (given := os.environ.get("HNNLIB_MECH_LIB")):
         raise InvalidValue("HNNLIB_MECH_LIB", given, "names the library to use; unset it to compile one")
     sources = _sources(extra)
-    return _compile_once(sources, _key(sources), _writable(cache_dir()), again)
+    return _compile_once(sources, _key(sources), writable_cache(), again)
 
 
 def compiled_library(extra: Sequence[Path] = ()) -> Path | None:
@@ -124,8 +124,20 @@ def cache_dir() -> Path:
     return Path(os.path.expanduser(base)).absolute() / "hnnlib"
 
 
-def _writable(root: Path) -> Path:
-    """Return ``root``, or a private folder among the temporary files if the user has no writable home."""
+def writable_cache() -> Path:
+    """Return a folder for compiled code that can be written to.
+
+    Returns
+    -------
+    Path
+        `cache_dir`, or a private folder among the temporary files if the user has no writable home.
+
+    Raises
+    ------
+    OutputError
+        If there is none, or ``HNNLIB_CACHE_DIR`` names one that can't be written to.
+    """
+    root = cache_dir()
     obstacle = _obstacle(root)
     if obstacle is None:
         return root

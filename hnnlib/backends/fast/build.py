@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hnnlib.base.errors import MechanismBuildError
 from hnnlib.base.log import logger
-from hnnlib.mechanisms.build import cache_dir, find_compiler
+from hnnlib.mechanisms.build import cache_dir, find_compiler, writable_cache
 
 __all__ = ["compiler_flags", "kernel_library", "vector_unit"]
 
@@ -76,17 +76,22 @@ def kernel_library(text: str, defines: Sequence[str] = ()) -> ctypes.CDLL:
     ------
     MechanismBuildError
         If there is no compiler or it refuses the source.
+    OutputError
+        If the cache can't be written to.
     """
     header = Path(__file__).with_name("runtime.hpp")
     flags = (*compiler_flags(), *(f"-D{d}" for d in defines))
     compiler = str(find_compiler())
     parts = (text, header.read_text(), " ".join(flags), _cpu(), compiler)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-    folder = cache_dir() / "kernels"
-    folder.mkdir(parents=True, exist_ok=True)
-    library = folder / f"{key}.so"
+    library = cache_dir() / "kernels" / f"{key}.so"
     if not library.exists():
-        logger.info("compiling the kernels of this network (once)")
+        library = writable_cache() / "kernels" / library.name
+    if not library.exists():
+        # a warning, so that a person who waits sees it without having set up any logging
+        logger.warning("compiling the fast engine's kernels for these cells (once, some 5 s)")
+        folder = library.parent
+        folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             source = Path(scratch) / "kernel.cpp"
             source.write_text(text)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from hnnlib.backends.launch.active import Backend
 from hnnlib.backends.launch.serial import SerialLauncher
 from hnnlib.backends.protocol import Engine, Progress, join
@@ -56,7 +60,9 @@ class JoblibLauncher:
         pool = Parallel(n_jobs=n_jobs, backend="loky", return_as="generator", max_nbytes="1M")
         parts = []
         try:
-            for part in pool(delayed(_run_one)(engine, plan, k) for k in range(plan.run.n_trials)):
+            with _ctrl_c_held():
+                arriving = pool(delayed(_run_one)(engine, plan, k) for k in range(plan.run.n_trials))
+            for part in arriving:
                 parts.append(part)
                 if progress is not None:
                     progress(part.trials[0].trial, plan.run.tstop_ms)
@@ -64,6 +70,22 @@ class JoblibLauncher:
             done = len(parts)
             raise SimulationError(f"a worker process died while running trials {done} and later: {error}") from error
         return join(parts)
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Hold Ctrl-C back while workers are started, so that they never hear it: this process ends them, without noise.
+
+    A blocked signal stays blocked in processes that are started meanwhile; here it is delivered at the block's end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run_one(engine: Engine, plan: Plan, trial: int) -> Records:
