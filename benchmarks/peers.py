@@ -19,10 +19,11 @@ import math
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TSTOP = 170.0
 HNN_CORE, NEURON, FAST = "HNN-core", "hnnlib, NEURON", "hnnlib, fast"
 COLORS = {HNN_CORE: "#7F7F7F", NEURON: "#E69F00", FAST: "#0072B2"}
-# Trials in the second call, by mesh; 0: there is none, a trial of many is taken to be the first one.
-TRIALS = {HNN_CORE: {5: 2, 10: 2, 20: 0}, NEURON: {5: 3, 10: 2, 20: 1}, FAST: {5: 10, 10: 10, 20: 4}}
+# Rounds by mesh, and trials in the second call; 0: there is none, a trial of many is taken to be the first one.
+ROUNDS = {5: 3, 10: 3, 20: 1}
+TRIALS = {HNN_CORE: {5: 1, 10: 1, 20: 0}, NEURON: {5: 2, 10: 1, 20: 1}, FAST: {5: 10, 10: 10, 20: 4}}
 
 
 # Workers: each in a process of its own; HNN-core's in an environment of its own, which has no hnnlib.
@@ -91,13 +93,31 @@ def work_hnnlib(n: int, n_trials: int, engine: str) -> Facts:
 def measure(engine: str, n: int, n_trials: int, peer_python: Path) -> Facts:
     """Run one engine on one mesh in a process of its own."""
     python = os.fspath(peer_python) if engine == HNN_CORE else sys.executable
+    load = os.getloadavg()[0]
     done = subprocess.run(
         [python, __file__, "--work", engine, str(n), str(n_trials)], capture_output=True, text=True, check=False
     )
     if done.returncode:
         sys.exit(f"{engine} failed on the {n} x {n} mesh:\n{done.stderr[-3000:]}")
     facts: Facts = json.loads(done.stdout.strip().splitlines()[-1])
-    return facts
+    cpu = f"one call {facts['one'][0]:7.2f} CPU s, of many {facts['many'][0]:7.2f} a trial"
+    rest = f"{facts['peak']:5.0f} MB, {len(facts['spikes'])} spikes (load before {load:.1f})"
+    print(f"{n:>2} x {n:<2}  {engine:<15} {cpu}, {rest}", flush=True)
+    return {**facts, "load": load}
+
+
+def measure_all(meshes: Sequence[int], rounds: dict[int, int], peer_python: Path) -> dict[tuple[int, str], Facts]:
+    """Run all engines on all meshes, in turn and in rounds; of several rounds, times are medians."""
+    found = {}
+    for n in meshes:
+        runs: dict[str, list[Facts]] = {engine: [] for engine in COLORS}
+        for _ in range(rounds[n]):
+            for engine, done in runs.items():
+                done.append(measure(engine, n, TRIALS[engine][n], peer_python))
+        for engine, done in runs.items():
+            times = {k: [statistics.median(d[k][i] for d in done) for i in (0, 1)] for k in ("one", "many")}
+            found[n, engine] = {**done[0], **times, "loads": [d["load"] for d in done]}
+    return found
 
 
 # The report.
@@ -181,6 +201,21 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def about_of(found: dict[tuple[int, str], Facts], rounds: dict[int, int]) -> str:
+    """Return what stands below the table: what was run, and where."""
+    loads = [load for d in found.values() for load in d["loads"]]
+    first = {engine: found[5, engine] for engine in COLORS}
+    before = {engine: f"{d['before']:.0f} MB" for engine, d in first.items()}
+    turns = ", ".join(f"{rounds[n]} on {n} × {n}" for n in dict.fromkeys(n for n, _ in found))
+    return (
+        f"{TSTOP:g} ms, dt 0.025 ms, one thread, medians of rounds in turn ({turns}). HNN-core "
+        f"{first[HNN_CORE]['version']}, hnnlib {first[FAST]['version']} (fast: float64, tables). {_processor()}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, load {min(loads):.1f} to {max(loads):.1f} before "
+        f"the runs. Memory is the whole process; after its imports it was {before[HNN_CORE]} for HNN-core, "
+        f"{before[NEURON]} for hnnlib on NEURON, {before[FAST]} for fast."
+    )
+
+
 def main() -> None:
     """Measure, print, write the table, draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -198,26 +233,10 @@ def main() -> None:
         else:
             print(json.dumps(work_hnnlib(n, n_trials, "fast" if engine == FAST else "neuron")))
         return
-    found: dict[tuple[int, str], Facts] = {}
-    loads = []
-    for n in (5, 10) if options.quick else (5, 10, 20):
-        for engine in COLORS:
-            loads.append(os.getloadavg()[0])
-            d = found[n, engine] = measure(engine, n, TRIALS[engine][n], options.peer_python)
-            print(
-                f"{n} x {n}  {engine:<15} one call {d['one'][0]:8.2f} CPU s, of many {d['many'][0]:8.3f}, "
-                f"{d['peak']:5.0f} MB, {len(d['spikes'])} spikes (load before {loads[-1]:.1f})",
-                flush=True,
-            )
-    some = next(iter(found))[0]
-    about = (
-        f"{TSTOP:g} ms, dt 0.025 ms, one thread. HNN-core {found[some, HNN_CORE]['version']}, "
-        f"hnnlib {found[some, FAST]['version']} (fast: float64, tables). {_processor()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, load {min(loads):.1f} to {max(loads):.1f} before the runs. "
-        f"Memory is the whole process; HNN-core's had {found[some, HNN_CORE]['before']:.0f} MB after its imports, "
-        f"hnnlib's {found[some, FAST]['before']:.0f} MB (fast) and {found[some, NEURON]['before']:.0f} MB (NEURON)."
-    )
-    text = table(found, about)
+    meshes = (5, 10) if options.quick else (5, 10, 20)
+    rounds = dict.fromkeys(meshes, 1) if options.quick else ROUNDS
+    found = measure_all(meshes, rounds, options.peer_python)
+    text = table(found, about_of(found, rounds))
     print(f"\n{text}")
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "peers.md").write_text(text, encoding="utf-8")
