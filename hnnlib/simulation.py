@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import Any
 
 import attrs
@@ -15,7 +15,7 @@ import numpy as np
 
 from hnnlib import __version__
 from hnnlib.backends.launch.active import active_backend
-from hnnlib.backends.protocol import Engine, Launcher, Progress
+from hnnlib.backends.protocol import Engine, Launcher, Progress, join
 from hnnlib.backends.registry import ENGINES, make_engine, make_launcher
 from hnnlib.base.atomic import check_writable
 from hnnlib.base.errors import InvalidType, UnknownName, UnsupportedPlan
@@ -102,8 +102,8 @@ def simulate(
     launcher = _choose_launcher(launcher)
     run = case.plan.run
     context: Any = progress_bar(run.n_trials, run.tstop_ms) if progress is True else nullcontext(progress or None)
-    with context as report:
-        records = launcher.run(case.engine, case.plan, report)
+    with context as report, closing(launcher.run(case.engine, case.plan, range(run.n_trials), report)) as arriving:
+        records = join(list(arriving))
     result = case.result(records, launcher.name)
     if out is not None:
         result.write(out, overwrite=overwrite)
@@ -119,7 +119,8 @@ def simulate_many(
     seed: int = 0,
     record: Record | Mapping[str, Any] | None = None,
     baseline: str | bool | None = True,
-    engine: str | Engine = "auto",
+    engine: str | Engine | None = None,
+    launcher: str | Launcher | None = None,
     progress: bool = False,
 ) -> list[Result]:
     """Simulate many networks, e.g. variants of one with other weights, drives or densities.
@@ -130,8 +131,9 @@ def simulate_many(
         What to simulate. Variants of one structure share the engine's compiled kernels.
     tstop, dt, n_trials, seed, record, baseline
         As in `simulate`, the same for all.
-    engine : str or Engine
-        As in `simulate`; ``FastEngine(threads=2)`` runs two networks at a time.
+    engine, launcher
+        As in `simulate`; a launcher spreads whole networks. In one process ``FastEngine(threads=2)`` runs two
+        networks at a time.
     progress : bool
         Whether to show a progress bar.
 
@@ -145,17 +147,18 @@ def simulate_many(
     InvalidValue, UnsupportedPlan, TrialFailed
         As in `simulate`, for the first network that can't be run; all are checked before any is.
     """
-    if isinstance(engine, str) and nets:
+    if nets and (engine is None or isinstance(engine, str)):
         # one engine object for all, so that kernels are kept from network to network
-        first = _prepare(nets[0], tstop, dt, n_trials, seed, record, engine, baseline)
-        engine = first.engine
+        engine = _prepare(nets[0], tstop, dt, n_trials, seed, record, engine, baseline).engine
+    launcher = _choose_launcher(launcher)
     cases = [_prepare(net, tstop, dt, n_trials, seed, record, engine, baseline) for net in nets]
     if not cases:
         return []
     context: Any = progress_bar(len(cases), tstop) if progress else nullcontext(None)
-    with context as report:
-        done = cases[0].engine.run_many([case.plan for case in cases], report)
-    return [case.result(records, "serial") for case, records in zip(cases, done, strict=True)]
+    plans = [case.plan for case in cases]
+    with context as report, closing(launcher.run_many(cases[0].engine, plans, report)) as arriving:
+        done = dict(arriving)
+    return [case.result(done[number], launcher.name) for number, case in enumerate(cases)]
 
 
 @attrs.frozen(kw_only=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 import numpy as np
@@ -32,6 +32,10 @@ class Engine(Protocol):
     def options(self) -> dict[str, object]:
         """What it was made with, written into the provenance."""
 
+    @property
+    def threads(self) -> int:
+        """Number of trials that it runs at the same time within one process."""
+
     def obstacles(self, plan: Plan) -> list[str]:
         """Return what of the plan this engine can't do, one sentence each."""
 
@@ -49,8 +53,28 @@ class Launcher(Protocol):
     def name(self) -> str:
         """Short name, written into the provenance."""
 
-    def run(self, engine: Engine, plan: Plan, progress: Progress | None = None) -> Records:
-        """Run all trials of the plan."""
+    @property
+    def leads(self) -> bool:
+        """Whether this process speaks for the run: writes files, reports progress. False on all ranks but one."""
+
+    def share(self, value: Any) -> Any:
+        """Return the value that the leading process has, in every process of the run."""
+
+    def run(
+        self, engine: Engine, plan: Plan, trials: Sequence[int], progress: Progress | None = None
+    ) -> Generator[Records, None, None]:
+        """Run some trials of a plan; yield records as trials end, in any order.
+
+        Whoever stops reading (an error, Ctrl-C) ends the work: closing the iterator leaves no process behind.
+        """
+
+    def run_many(
+        self, engine: Engine, plans: Sequence[Plan], progress: Progress | None = None
+    ) -> Generator[tuple[int, Records], None, None]:
+        """Run all trials of many plans; yield number and records of each as it ends, in any order.
+
+        ``progress`` is called as ``progress(number of the plan, duration of a trial)`` when a plan is done.
+        """
 
 
 def header_of(plan: Plan) -> Header:

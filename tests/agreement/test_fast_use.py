@@ -14,6 +14,7 @@ from hnnlib.backends.fast.engine import FastEngine
 from hnnlib.backends.launch.joblib import JoblibLauncher
 from hnnlib.backends.launch.serial import SerialLauncher
 from hnnlib.backends.neuron.engine import NeuronEngine
+from hnnlib.backends.protocol import join
 from hnnlib.compile.build import compile_plan
 from hnnlib.models.columns import column
 from hnnlib.spec.layout import AtPoints
@@ -96,7 +97,7 @@ def test_kernels_of_single_populations_do_not_share_trees():
 
 
 def test_joblib_gives_what_one_process_gives(plan, trials):
-    records = JoblibLauncher(n_jobs=2).run(FastEngine(), plan)
+    records = join(list(JoblibLauncher(n_jobs=2).run(FastEngine(), plan, range(plan.run.n_trials))))
     assert records.engine == "fast"
     for trial in records.trials:
         same(trial, trials[trial.trial])
@@ -112,7 +113,8 @@ def test_an_engine_travels_by_its_choices(plan, trials):
 
 def test_progress_is_told_once_a_trial_and_changes_nothing(plan, trials):
     seen = []
-    records = SerialLauncher().run(FastEngine(), plan, lambda trial, t: seen.append((trial, t)))
+    watched = SerialLauncher().run(FastEngine(), plan, range(5), lambda trial, t: seen.append((trial, t)))
+    records = join(list(watched))
     assert [(trial, t) for trial, t in seen if t == plan.run.tstop_ms] == [(k, 40.0) for k in range(5)]
     for trial in records.trials:
         same(trial, trials[trial.trial])

@@ -218,7 +218,7 @@ def breaking_engine():
     class BreaksInTrial2:
         """NEURON, but the weights of trial 2 are no numbers."""
 
-        name, options = "breaks", immutabledict()
+        name, options, threads = "breaks", immutabledict(), 1
 
         def obstacles(self, plan):
             return []
@@ -232,7 +232,7 @@ def breaking_engine():
 
 def dying_engine():
     class Dies:
-        name, options = "dies", immutabledict()
+        name, options, threads = "dies", immutabledict(), 1
 
         def obstacles(self, plan):
             return []
@@ -243,8 +243,23 @@ def dying_engine():
     return Dies()
 
 
+def test_workers_never_hear_ctrl_c():
+    """It is the parent's: a worker that hears it while it starts prints a traceback."""
+    program = (
+        "import signal\n"
+        "from joblib import Parallel, delayed\n"
+        "from hnnlib.backends.launch.joblib import _ctrl_c_held\n"
+        "with _ctrl_c_held():\n"
+        "    held = Parallel(2)(delayed(signal.pthread_sigmask)(signal.SIG_BLOCK, []) for _ in range(8))\n"
+        "assert all(signal.SIGINT in mask for mask in held), held\n"
+        "assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_worker_that_dies_is_told(net, serial):
-    with pytest.raises(hn.SimulationError, match="a worker process died while running trials 0 and later"):
+    with pytest.raises(hn.SimulationError, match=r"a worker process died \(running: trials? \d"):
         run(net, n_trials=2, engine=dying_engine(), launcher=JoblibLauncher(n_jobs=2))
     assert_same(serial, run(net, n_trials=2, launcher=JoblibLauncher(n_jobs=2)), n_trials=2)
 

@@ -254,7 +254,10 @@ def test_runs_that_can_not_be_by_command(hnnlib, name):
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        ({"vsecs": "soma"}, "record: 'vsecs' is no field of Record (has vsec, isec, ca, cell_dipoles, every); did you mean 'vsec'?"),
+        (
+            {"vsecs": "soma"},
+            "record: 'vsecs' is no field of Record (has vsec, isec, ca, cell_dipoles, every); did you mean 'vsec'?",
+        ),
         ({"vsec": "smoa"}, "record.vsec: 'smoa'"),
         ({"isec": ["apical_tuff"]}, "did you mean 'apical_tuft'?"),
         ({"every": 0}, "record.every: 0 must be an integer >= 1"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -58,6 +59,8 @@ class FastEngine:
         self.rates, self.precision, self.threads = rates, precision, threads
         self._lock = threading.Lock()
         self._built: dict[str, tuple[list[KernelModel], list[Kernel], list[np.ndarray], ctypes.CDLL]] = {}
+        # the plan that was packed last (a weak reference), so that its trials can be asked for one by one
+        self._packed: tuple[weakref.ref[Plan], Packed, ctypes.CDLL] | None = None
 
     def __reduce__(self) -> tuple[type[FastEngine], tuple[str, str, int]]:
         return (FastEngine, (self.rates, self.precision, self.threads))
@@ -132,9 +135,7 @@ class FastEngine:
 
     def _run(self, plan: Plan, trials: Sequence[int], progress: Progress | None, threads: int) -> Records:
         begin = time.process_time()
-        with self._lock:
-            models, kernels, tables, library = self._kernels(plan)
-        packed = pack(plan, models, kernels, tables, int(library.hnnlib_lanes()))
+        packed, library = self._pack(plan)
         build_cpu_s = time.process_time() - begin
         if threads == 1 or len(trials) == 1:
             done = [self._one(plan, packed, library, k, progress) for k in trials]
@@ -142,6 +143,16 @@ class FastEngine:
             with ThreadPoolExecutor(threads) as pool:
                 done = list(pool.map(lambda k: self._one(plan, packed, library, k, progress), trials))
         return Records(header=header_of(plan), trials=tuple(done), engine=self.name, stats={"build_cpu_s": build_cpu_s})
+
+    def _pack(self, plan: Plan) -> tuple[Packed, ctypes.CDLL]:
+        known = self._packed
+        if known is not None and known[0]() is plan:
+            return known[1], known[2]
+        with self._lock:
+            models, kernels, tables, library = self._kernels(plan)
+        packed = pack(plan, models, kernels, tables, int(library.hnnlib_lanes()))
+        self._packed = (weakref.ref(plan), packed, library)
+        return packed, library
 
     def _kernels(self, plan: Plan) -> tuple[list[KernelModel], list[Kernel], list[np.ndarray], ctypes.CDLL]:
         key = digest_of(plan.templates, plan.run.celsius, plan.run.dt_ms)

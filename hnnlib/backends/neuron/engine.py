@@ -31,6 +31,7 @@ class NeuronEngine:
     """
 
     name = "neuron"
+    threads = 1  # NEURON has one state per process
 
     def __init__(self, rates: str = "tables") -> None:
         if rates not in RATES:
