@@ -40,7 +40,7 @@ PEERS_STALE := $(shell test -f .venv-peers/.ready || exit 0; \
 help:
 	@echo 'make demo         simulate the default evoked response: out/demo.png, out/demo.h5'
 	@echo 'make test         run all tests (some: make test ARGS="tests/unit -k drives")'
-	@echo 'make bench        time compile, build and trials of the default column, both engines in turn'
+	@echo 'make bench        time the default column, both engines in turn, and what joblib, Dask and MPI add'
 	@echo 'make bench-peers  the same column on HNN-core and on hnnlib: out/peers.md, out/peers.png'
 	@echo 'make lint         check style (ruff) and types (mypy)'
 	@echo 'make clean        remove what these commands made in this folder'
@@ -53,8 +53,10 @@ demo: .venv/.ready
 test: .venv/.ready-$(EXTRAS)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-bench: .venv/.ready-$(EXTRAS)
+# The launchers are measured with all that they can use.
+bench: .venv/.ready-$(EXTRAS) .venv/.ready-dask .venv/.ready-mpi
 	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/launchers.py
 
 bench-peers: .venv/.ready-$(EXTRAS) .venv-peers/.ready
 	$(BIN)/python benchmarks/peers.py $(ARGS)

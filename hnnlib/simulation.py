@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import numpy as np
@@ -17,12 +18,13 @@ from hnnlib import __version__
 from hnnlib.backends.launch.active import active_backend
 from hnnlib.backends.protocol import Engine, Launcher, Progress, join
 from hnnlib.backends.registry import ENGINES, make_engine, make_launcher
-from hnnlib.base.atomic import check_writable
-from hnnlib.base.errors import InvalidType, UnknownName, UnsupportedPlan
+from hnnlib.base.errors import HnnlibError, InvalidType, InvalidValue, UnknownName, UnsupportedPlan
 from hnnlib.base.log import logger
 from hnnlib.base.progress import progress_bar
+from hnnlib.base.resources import mod_files
 from hnnlib.base.schema import digest, from_plain, to_plain
 from hnnlib.compile.build import compile_plan
+from hnnlib.io.trials import TrialStore, check_output, read_kept
 from hnnlib.plan.tables import Biases, Events, Plan
 from hnnlib.results.collect import ElectrodeGeometry, collect
 from hnnlib.results.dipole import Dipole
@@ -32,6 +34,8 @@ from hnnlib.spec.network import NetworkSpec
 from hnnlib.spec.run import Record, RunSpec
 
 __all__ = ["simulate", "simulate_dipole", "simulate_many"]
+
+T = TypeVar("T")
 
 
 def simulate(
@@ -47,13 +51,14 @@ def simulate(
     baseline: str | bool | None = True,
     out: Any = None,
     overwrite: bool = True,
+    resume: bool = False,
     progress: bool | Progress = False,
 ) -> Result:
     """Simulate a network.
 
     Parameters
     ----------
-    net : Network or NetworkSpec
+    net : Network, NetworkSpec or SonataNetwork
         What to simulate; it is not changed.
     tstop : float
         Duration (ms).
@@ -74,9 +79,14 @@ def simulate(
     baseline : str, None or True
         What is taken off the dipole: ``'hnn'``, ``'settle'``, None; True: as the network says.
     out : path, optional
-        HDF5 file to write the result to; checked before the run, written at its end.
+        HDF5 file to write the result to; checked before the run. Trials are kept as they end: while the run goes on,
+        and after it was stopped, `read_result` gives those that are done.
     overwrite : bool
         Whether ``out`` may be replaced.
+    resume : bool
+        Whether to go on with the run that ``out`` holds: its trials are kept, and only missing ones are run, be it that
+        the run was stopped or that ``n_trials`` is more now. Launcher and threads may be others than before. Without
+        such a file the run starts from the beginning.
     progress : bool or callable
         True for a progress bar, or a function called as ``progress(trial, t_ms)``.
 
@@ -88,26 +98,68 @@ def simulate(
     Raises
     ------
     InvalidValue
-        If the network or an argument is not allowed; names path, value and what is.
+        If the network or an argument is not allowed, or ``out`` is to be resumed and holds another run; names path,
+        value and what is.
     UnsupportedPlan
         If the engine can't run this network; lists every obstacle.
     TrialFailed
         If a trial can't be run to its end.
     OutputError
         If ``out`` can't be written.
+    FileFormatError
+        If ``out`` is to be resumed and is no result.
     """
-    if out is not None:
-        check_writable(out, overwrite)
-    case = _prepare(net, tstop, dt, n_trials, seed, record, engine, baseline)
     launcher = _choose_launcher(launcher)
-    run = case.plan.run
-    context: Any = progress_bar(run.n_trials, run.tstop_ms) if progress is True else nullcontext(progress or None)
-    with context as report, closing(launcher.run(case.engine, case.plan, range(run.n_trials), report)) as arriving:
-        records = join(list(arriving))
-    result = case.result(records, launcher.name)
     if out is not None:
-        result.write(out, overwrite=overwrite)
+        _by_leader(launcher, check_output, out, overwrite or resume)
+    elif resume:
+        raise InvalidValue("resume", resume, "needs out, the file of the run to go on with")
+    case = _prepare(net, tstop, dt, n_trials, seed, record, engine, baseline)
+    kept = _by_leader(launcher, read_kept, out, case.provenance) if resume else None
+    store = TrialStore(case.run.n_trials, out if launcher.leads else None, kept, overwrite or resume)
+    with store:
+        if store.missing:
+            _run_missing(case, launcher, store, out is not None, progress)
+        _by_leader(launcher, store.finish)
+    return store.result()
+
+
+def _by_leader(launcher: Launcher, function: Callable[..., T], *given: Any) -> T:
+    """Return, in every process of the run, what a function gives in the leading one; its error is an error in all."""
+    outcome: tuple[Any, HnnlibError | None] = (None, None)
+    if launcher.leads:
+        try:
+            outcome = (function(*given), None)
+        except HnnlibError as error:
+            outcome = (None, error)
+    value, failed = launcher.share(outcome)
+    if failed is not None:
+        raise failed
+    result: T = value
     return result
+
+
+def _run_missing(case: _Case, launcher: Launcher, store: TrialStore, in_file: bool, progress: bool | Progress) -> None:
+    """Run the trials that the store lacks, and give it each as it ends."""
+    run, trials = case.plan.run, store.missing
+    shown = progress if launcher.leads else False
+    context: Any = progress_bar(run.n_trials, run.tstop_ms) if shown is True else nullcontext(shown or None)
+    settled = None
+    if case.network.baseline == "settle":
+        with closing(launcher.run(case.engine, _undriven(case.plan), [0])) as arriving:
+            settled = join(list(arriving))
+    since, plan_s = case.begin, case.plan_s
+    with context as report:
+        if shown is True:
+            for k in set(range(run.n_trials)).difference(trials):  # kept from before
+                report(k, run.tstop_ms)
+        with closing(launcher.run(case.engine, case.plan, trials, report)) as arriving:
+            for records in arriving:
+                now = time.perf_counter()
+                store.add(case.result(records, launcher.name, settled, plan_s, now - since))
+                since, plan_s = now, 0.0
+                if in_file:
+                    _by_leader(launcher, store.save)
 
 
 def simulate_many(
@@ -158,7 +210,16 @@ def simulate_many(
     plans = [case.plan for case in cases]
     with context as report, closing(launcher.run_many(cases[0].engine, plans, report)) as arriving:
         done = dict(arriving)
-    return [case.result(done[number], launcher.name) for number, case in enumerate(cases)]
+    silent = {number: _undriven(case.plan) for number, case in enumerate(cases) if case.network.baseline == "settle"}
+    settled: dict[int, Records] = {}
+    if silent:
+        with closing(launcher.run_many(cases[0].engine, list(silent.values()))) as arriving:
+            arrived = dict(arriving)
+        settled = {number: arrived[i] for i, number in enumerate(silent)}
+    return [
+        case.result(done[number], launcher.name, settled.get(number), case.plan_s, time.perf_counter() - case.begin)
+        for number, case in enumerate(cases)
+    ]
 
 
 @attrs.frozen(kw_only=True)
@@ -169,17 +230,21 @@ class _Case:
     run: RunSpec
     plan: Plan
     engine: Engine
+    provenance: dict[str, Any]  # what all trials have
     begin: float
     plan_s: float
 
-    def result(self, records: Records, launcher: str) -> Result:
-        settled = self.engine.run(_undriven(self.plan), [0]) if self.network.baseline == "settle" else None
-        provenance = _provenance(self.network, self.run, self.plan, self.engine, launcher)
-        provenance["timings"] = {
-            "plan": self.plan_s,
-            "build": records.stats.get("build_cpu_s", 0.0),
-            "trials": sum(t.cpu_s for t in records.trials),
-            "all, by the clock": time.perf_counter() - self.begin,
+    def result(self, records: Records, launcher: str, settled: Records | None, plan_s: float, clock_s: float) -> Result:
+        provenance = {
+            **self.provenance,
+            "launcher": launcher,
+            "trials": [trial.trial for trial in records.trials],
+            "timings": {
+                "plan": plan_s,
+                "build": records.stats.get("build_cpu_s", 0.0),
+                "trials": sum(t.cpu_s for t in records.trials),
+                "all, by the clock": clock_s,
+            },
         }
         electrodes = {
             name: ElectrodeGeometry(
@@ -210,12 +275,21 @@ def _prepare(
     if isinstance(engine, str) and engine not in ENGINES:
         raise UnknownName("engine", engine, "engine", ENGINES)
     begin = time.perf_counter()
-    plan = compile_plan(network, run)
+    # what was read from files has its contacts and spikes at hand
+    plan = net.compile(run) if hasattr(net, "compile") else compile_plan(network, run)
     chosen = _choose_engine(engine, plan)
     obstacles = chosen.obstacles(plan)
     if obstacles:
         raise UnsupportedPlan(chosen.name, obstacles)
-    return _Case(network=network, run=run, plan=plan, engine=chosen, begin=begin, plan_s=time.perf_counter() - begin)
+    return _Case(
+        network=network,
+        run=run,
+        plan=plan,
+        engine=chosen,
+        provenance={**_provenance(network, run, plan, chosen), **getattr(net, "provenance", {})},
+        begin=begin,
+        plan_s=time.perf_counter() - begin,
+    )
 
 
 def simulate_dipole(
@@ -280,7 +354,7 @@ def simulate_dipole(
             UserWarning,
             stacklevel=2,
         )
-    if not network.drives and not network.biases:
+    if not (network.drives or network.biases or network.synaptic_events or network.current_clamps):
         warnings.warn("no drives or biases: nothing acts on this network", UserWarning, stacklevel=2)
     result = simulate(
         net,
@@ -313,7 +387,7 @@ def _deprecated(what: str) -> None:
 def _spec_of(net: Any) -> NetworkSpec:
     network = getattr(net, "spec", net)
     if not isinstance(network, NetworkSpec):
-        raise InvalidType("net", net, "must be a Network or a NetworkSpec")
+        raise InvalidType("net", net, "must be a Network, a NetworkSpec or a SonataNetwork")
     return network
 
 
@@ -355,7 +429,7 @@ def _undriven(plan: Plan) -> Plan:
     return attrs.evolve(plan, run=attrs.evolve(plan.run, n_trials=1), events=(silent,), biases=none)
 
 
-def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine, launcher: str) -> dict[str, Any]:
+def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine) -> dict[str, Any]:
     live = plan.live_edges()
     dropped = {
         "weight 0": int((plan.edges.weight_uS == 0).sum()),
@@ -368,12 +442,14 @@ def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine, 
         "platform": f"{sys.platform} {platform.machine()}",
         "numpy": np.__version__,
         "engine": engine.name,
-        "engine options": engine.options,
-        "launcher": launcher,
+        "engine options": to_plain(engine.options),
         "seed": run.seed,
         "network": to_plain(network),
         "run": to_plain(run),
         "digest": digest(network),
         "connections": len(plan.edges),
         "connections left out": dropped,
+        "mechanisms": {
+            file.name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in mod_files()
+        },
     }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hnnlib.base.errors import InvalidType, InvalidValue
 
-__all__ = ["finite_number", "rising_times", "time_series"]
+__all__ = ["finite_number", "positive_number", "rising_times", "time_series", "traces"]
 
 
 def finite_number(name: str, value: Any, unit: str = "") -> float:
@@ -22,6 +22,14 @@ def finite_number(name: str, value: Any, unit: str = "") -> float:
     number = float(value)
     if not math.isfinite(number):
         raise InvalidValue(name, number, f"must be a finite number{phrase}")
+    return number
+
+
+def positive_number(name: str, value: Any, unit: str = "") -> float:
+    """Return ``value`` as a float above 0, or raise an error that names it and its unit."""
+    number = finite_number(name, value, unit)
+    if number <= 0:
+        raise InvalidValue(name, value, f"must be > 0 {unit}".rstrip())
     return number
 
 
@@ -42,3 +50,33 @@ def time_series(name: str, data: Any) -> NDArray[np.float64]:
     if series.ndim != 1 or series.size == 0:
         raise InvalidValue(f"{name}.shape", series.shape, "must be (n_times,): one trace at a time")
     return series
+
+
+def traces(name: str, data: Any, least: int = 1) -> NDArray[np.float64]:
+    """Return ``data`` as a float64 array of shape (..., n_times), or raise an error that names it.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in errors.
+    data : array-like, shape (..., n_times)
+        One trace, or many along the last axis.
+    least : int
+        How many samples there must be.
+
+    Raises
+    ------
+    InvalidType
+        If it is no array of numbers.
+    InvalidValue
+        If there are fewer samples, or one of them is not finite.
+    """
+    try:
+        array = np.asarray(data, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidType(name, data, "must be an array of numbers, time along its last axis") from None
+    if array.ndim == 0 or array.shape[-1] < least or array.size == 0:
+        raise InvalidValue(f"{name}.shape", array.shape, f"must be (..., n_times) with at least {least} samples")
+    if not np.isfinite(array).all():
+        raise InvalidValue(name, float(array[~np.isfinite(array)][0]), "must be finite at all times")
+    return array

@@ -1,19 +1,118 @@
-"""How far a simulated trace is from a recorded one: RMSE and correlation over a window both cover."""
+"""How far a simulated trace is from a recorded one: RMSE and correlation over a window both cover, and the best lag."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from hnnlib.analysis.checks import finite_number, rising_times, time_series
 from hnnlib.base.errors import InvalidValue
 
-__all__ = ["anticorrelation", "correlation", "rmse"]
+__all__ = ["Comparison", "anticorrelation", "compare", "correlation", "rmse"]
 
 SMALLEST_WEIGHT = 1e-4
 """Resampling makes weights ring around zero; below this they count as zero (as in HNN-core 0.6.1)."""
+
+
+@attrs.frozen
+class Comparison:
+    """How far a simulated trace is from a recorded one.
+
+    Parameters
+    ----------
+    rmse : float
+        Root-mean-square difference, in the unit of the traces.
+    correlation : float
+        Pearson's correlation.
+    lag : float
+        How much later (ms) the simulated trace was put to fit best.
+    tstart, tstop : float
+        The window of the recorded trace that was compared (ms).
+    """
+
+    rmse: float
+    correlation: float
+    lag: float
+    tstart: float
+    tstop: float
+
+
+def compare(
+    times: Any,
+    data: Any,
+    recorded_times: Any,
+    recorded: Any,
+    tstart: float | None = None,
+    tstop: float | None = None,
+    max_lag: float = 0.0,
+) -> Comparison:
+    """Compare a simulated with a recorded trace, each on its own time axis.
+
+    The traces are resampled as in `rmse`. With ``max_lag`` the simulated one is moved to the lag at which the
+    correlation is largest; the recorded one is compared over the same window at every lag, one that the simulated trace
+    covers at all of them.
+
+    Parameters
+    ----------
+    times : array-like, shape (n_times,)
+        Times of the simulated trace (ms), rising.
+    data : array-like, shape (n_times,)
+        The simulated trace.
+    recorded_times : array-like, shape (n_recorded,)
+        Times of the recorded trace (ms), rising.
+    recorded : array-like, shape (n_recorded,)
+        The recorded trace, in the unit of ``data``.
+    tstart, tstop : float, optional
+        The window of the recorded trace (ms). Left out: all that can be compared.
+    max_lag : float
+        The largest lag that is tried (ms), to both sides, in steps of the coarser trace's sampling.
+
+    Returns
+    -------
+    comparison : Comparison
+        RMSE, correlation, lag and window.
+
+    Raises
+    ------
+    InvalidValue
+        As in `correlation`, or if ``max_lag`` is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.arange(0.0, 200.0)
+    >>> found = compare(t, np.sin(t / 20), t, np.sin((t - 3) / 20), max_lag=10)
+    >>> found.lag
+    3.0
+    """
+    t, _ = _trace("times", times, "data", data)
+    r, _ = _trace("recorded_times", recorded_times, "recorded", recorded)
+    reach = finite_number("max_lag", max_lag, "ms")
+    if reach < 0:
+        raise InvalidValue("max_lag", max_lag, "must be >= 0 ms")
+    if t.size < 2 or r.size < 2:
+        raise InvalidValue("n_times", min(t.size, r.size), "must be at least 2 samples")
+    start = max(r[0], t[0] + reach, -np.inf if tstart is None else finite_number("tstart", tstart, "ms"))
+    stop = min(r[-1], t[-1] - reach, np.inf if tstop is None else finite_number("tstop", tstop, "ms"))
+    if start >= stop:
+        raise InvalidValue("window", (tstart, tstop), "is empty: no part of the recorded trace is covered at all lags")
+    step = max(np.mean(np.diff(t)), np.mean(np.diff(r)))
+    n_steps = int(reach / step * (1 + 1e-12))
+    # from the smallest lag outwards, so that of equal ones the smallest is taken
+    lags = sorted(np.arange(-n_steps, n_steps + 1) * step, key=abs)
+    found = [correlation(t + lag, data, r, recorded, start, stop) for lag in lags]
+    best = int(np.argmax(found))
+    lag = float(lags[best])
+    return Comparison(
+        rmse=rmse(t + lag, data, r, recorded, start, stop),
+        correlation=found[best],
+        lag=lag,
+        tstart=float(start),
+        tstop=float(stop),
+    )
 
 
 def rmse(

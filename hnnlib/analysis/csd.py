@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hnnlib.analysis.checks import finite_number
-from hnnlib.base.errors import InvalidValue
+from hnnlib.analysis.checks import positive_number, traces
+from hnnlib.base.errors import InvalidValue, UnknownName
 
-__all__ = ["csd", "laminar_spacing"]
+__all__ = ["PROFILES", "csd", "inverse_csd", "laminar_spacing"]
+
+PROFILES = ("delta", "spline")
+
+POINTS = 24
+"""Points of the Gauss-Legendre rule between two contacts."""
 
 
 def csd(potential: Any, spacing: float) -> NDArray[np.float64]:
@@ -43,15 +48,85 @@ def csd(potential: Any, spacing: float) -> NDArray[np.float64]:
     .. [1] Mitzdorf (1985), Physiological Reviews 65:37-100, doi:10.1152/physrev.1985.65.1.37
     """
     phi = np.asarray(potential, dtype=np.float64)
-    h = finite_number("spacing", spacing, "µm")
-    if h <= 0:
-        raise InvalidValue("spacing", spacing, "must be > 0 µm")
+    h = positive_number("spacing", spacing, "µm")
     if phi.ndim < 2 or phi.shape[-2] < 4:
         raise InvalidValue("potential.shape", phi.shape, "must be (..., n_contacts, n_times) with at least 4 contacts")
     inner = -np.diff(phi, n=2, axis=-2) / h**2
     first = 2 * inner[..., :1, :] - inner[..., 1:2, :]
     last = 2 * inner[..., -1:, :] - inner[..., -2:-1, :]
     return np.concatenate([first, inner, last], axis=-2)
+
+
+def inverse_csd(
+    potential: Any, spacing: float, diameter: float = 500.0, conductivity: float = 0.3, profile: str = "spline"
+) -> NDArray[np.float64]:
+    r"""Return the current sources that make a laminar potential, if they fill a disc round the electrode at each depth.
+
+    The potential on the axis of discs of radius :math:`R` with the source density :math:`C(z)` is [1]_
+
+    .. math:: \varphi(z) = \frac{1}{2\sigma} \int C(z') \left(\sqrt{(z-z')^2 + R^2} - |z-z'|\right) dz'
+
+    With a shape of :math:`C` given by its values at the contacts this is a matrix; its inverse gives the values. Unlike
+    the second difference (`csd`) it knows how far sources reach sideways, and needs no extrapolation at the ends.
+
+    Parameters
+    ----------
+    potential : array-like, shape (..., n_contacts, n_times)
+        Extracellular potential (µV) at contacts in the order of depth, at least 2 (4 for a spline).
+    spacing : float
+        Distance between neighbouring contacts (µm).
+    diameter : float
+        Diameter of the discs (µm): about that of the active patch.
+    conductivity : float
+        Conductivity of the medium (S/m), the same everywhere.
+    profile : str
+        What :math:`C` is between the contacts: ``'spline'``, a natural cubic spline, 0 beyond the first and last
+        contact; ``'delta'``, thin discs at the contacts, each with the current of a slice as thick as the spacing.
+
+    Returns
+    -------
+    csd : ndarray, shape (..., n_contacts, n_times)
+        Current source density at the contacts (µA/mm³), sinks negative.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such profile.
+    InvalidValue
+        If there are too few contacts or a number is not above 0.
+
+    References
+    ----------
+    .. [1] Pettersen et al. (2006), Journal of Neuroscience Methods 154:116-133, doi:10.1016/j.jneumeth.2005.12.005
+    """
+    h, width = positive_number("spacing", spacing, "µm"), positive_number("diameter", diameter, "µm")
+    sigma = positive_number("conductivity", conductivity, "S/m")
+    if profile not in PROFILES:
+        raise UnknownName("profile", profile, "profile of source density", PROFILES)
+    phi, least = traces("potential", potential), 4 if profile == "spline" else 2
+    if phi.ndim < 2 or phi.shape[-2] < least:
+        allowed = f"must be (..., n_contacts, n_times) with at least {least} contacts"
+        raise InvalidValue("potential.shape", phi.shape, allowed)
+    z = np.arange(phi.shape[-2], dtype=np.float64) * h
+    if profile == "delta":
+        at, weight = z, h * np.eye(z.size)
+    else:
+        at, weight = _spline_sources(z)
+    distance = np.abs(z[:, None] - at)
+    # µm² over S/m; 1 µA/mm³ over that makes 1e-3 µV
+    reach = (np.sqrt(distance**2 + (width / 2) ** 2) - distance) / (2 * sigma)
+    return np.asarray(1e3 * np.linalg.solve(reach @ weight, phi))
+
+
+def _spline_sources(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return depths and, for each, the weights of the contacts' values in an integral over their spline."""
+    from scipy.interpolate import CubicSpline
+
+    x, w = np.polynomial.legendre.leggauss(POINTS)
+    h = z[1] - z[0]
+    at = (z[:-1, None] + 0.5 * h * (x + 1)).ravel()
+    weight = np.tile(0.5 * h * w, z.size - 1)
+    return at, weight[:, None] * CubicSpline(z, np.eye(z.size), bc_type="natural")(at)
 
 
 def laminar_spacing(positions: Any) -> float:

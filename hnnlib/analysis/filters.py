@@ -8,20 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hnnlib.analysis.checks import finite_number, time_series
+from hnnlib.analysis.checks import finite_number, positive_number, time_series
 from hnnlib.base.errors import InvalidValue
 
 __all__ = ["savgol_filter", "smooth_waveform"]
 
 SAVGOL_ORDER = 5
 """Polynomial order of the Savitzky-Golay filter, as in MNE-Python and HNN-core 0.6.1."""
-
-
-def _sampling_rate(sfreq: Any) -> float:
-    rate = finite_number("sfreq", sfreq, "Hz")
-    if rate <= 0:
-        raise InvalidValue("sfreq", sfreq, "must be > 0 Hz")
-    return rate
 
 
 def smooth_waveform(data: Any, window_len: float, sfreq: float) -> NDArray[np.float64]:
@@ -53,7 +46,7 @@ def smooth_waveform(data: Any, window_len: float, sfreq: float) -> NDArray[np.fl
         If ``window_len`` or ``sfreq`` is not a number, or ``data`` are not numbers.
     """
     series = time_series("data", data)
-    rate = _sampling_rate(sfreq)
+    rate = positive_number("sfreq", sfreq, "Hz")
     length = finite_number("window_len", window_len, "ms")
     if length < 1:
         raise InvalidValue("window_len", window_len, "must be >= 1 ms")
@@ -105,7 +98,7 @@ def savgol_filter(data: Any, h_freq: float, sfreq: float) -> NDArray[np.float64]
     from scipy import signal
 
     series = time_series("data", data)
-    rate = _sampling_rate(sfreq)
+    rate = positive_number("sfreq", sfreq, "Hz")
     cutoff = finite_number("h_freq", h_freq, "Hz")
     if not 0 < cutoff <= rate / 2:
         raise InvalidValue("h_freq", h_freq, f"must be > 0 Hz and <= {rate / 2:g} Hz, half the sampling rate")

@@ -8,9 +8,11 @@ import attrs
 import numpy as np
 
 from hnnlib.analysis.checks import finite_number, time_series
-from hnnlib.base.errors import InvalidValue
+from hnnlib.base.errors import InvalidValue, UnknownName
 
-__all__ = ["Peak", "find_peaks", "largest_peaks"]
+__all__ = ["POLARITIES", "Peak", "find_peaks", "largest_peaks"]
+
+POLARITIES = ("both", "positive", "negative")
 
 
 @attrs.frozen
@@ -35,6 +37,7 @@ def find_peaks(
     tmin: float | None = None,
     tmax: float | None = None,
     prominence: float | None = None,
+    polarity: str = "both",
 ) -> tuple[Peak, ...]:
     """Return the positive peaks and negative troughs of a trace in the order of time.
 
@@ -51,6 +54,8 @@ def find_peaks(
         Report only peaks with ``tmin <= time <= tmax`` (ms).
     prominence : float, optional
         Report only peaks that stand out from their surroundings by at least this much (unit of ``data``).
+    polarity : str
+        ``'positive'``: peaks only; ``'negative'``: troughs only; ``'both'``.
 
     Returns
     -------
@@ -59,11 +64,15 @@ def find_peaks(
 
     Raises
     ------
+    UnknownName
+        If there is no such polarity.
     InvalidValue
         If the shapes differ or are not (n_times,), or the window is empty.
     """
     from scipy import signal
 
+    if polarity not in POLARITIES:
+        raise UnknownName("polarity", polarity, "polarity", POLARITIES)
     t, x = time_series("times", times), time_series("data", data)
     if t.size != x.size:
         raise InvalidValue("data.shape", x.shape, f"must be that of times, {t.shape}")
@@ -72,9 +81,10 @@ def find_peaks(
     if first > last:
         raise InvalidValue("tmax", tmax, f"must be >= tmin, {tmin} ms")
     # Two calls, not one on |data|: where a trace crosses zero, |data| has minima that are no troughs of the trace.
-    up = signal.find_peaks(x, height=0.0, prominence=prominence)[0]
-    down = signal.find_peaks(-x, height=0.0, prominence=prominence)[0]
-    found = np.sort(np.concatenate([up, down]))
+    signs = {"both": (1, -1), "positive": (1,), "negative": (-1,)}[polarity]
+    found = np.sort(
+        np.concatenate([signal.find_peaks(sign * x, height=0.0, prominence=prominence)[0] for sign in signs])
+    )
     return tuple(Peak(float(t[i]), float(x[i])) for i in found if x[i] != 0 and first <= t[i] <= last)
 
 

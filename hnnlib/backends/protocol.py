@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 import numpy as np
 
-from hnnlib.base.errors import SimulationError
+from hnnlib.base.errors import SimulationError, TrialFailed
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Header, ProbeHeader, Records, TrialRecord
 
-__all__ = ["RATES", "Engine", "Launcher", "Progress", "check_finite", "header_of", "join", "trial_record"]
+__all__ = [
+    "RATES",
+    "Engine",
+    "Launcher",
+    "Part",
+    "Progress",
+    "SplittingEngine",
+    "check_finite",
+    "header_of",
+    "join",
+    "join_parts",
+    "trial_record",
+]
 
 RATES = ("tables", "exact")
 """Gating rates: as the mod files tabulate them, or the formulas themselves."""
@@ -36,6 +49,10 @@ class Engine(Protocol):
     def threads(self) -> int:
         """Number of trials that it runs at the same time within one process."""
 
+    @property
+    def splits_trials(self) -> bool:
+        """Whether the ranks of an MPI job can compute a trial together: it then is a `SplittingEngine`."""
+
     def obstacles(self, plan: Plan) -> list[str]:
         """Return what of the plan this engine can't do, one sentence each."""
 
@@ -44,6 +61,33 @@ class Engine(Protocol):
 
     def run_many(self, plans: Sequence[Plan], progress: Progress | None = None) -> list[Records]:
         """Compute all trials of many plans."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Part:
+    """The cells of a trial that one rank of a team computes.
+
+    A team are consecutive ranks of an MPI job that compute trials together; its k-th rank has part number k.
+    """
+
+    gids: np.ndarray  # int32, sorted
+    number: int
+    n_parts: int
+
+
+class SplittingEngine(Engine, Protocol):
+    """An engine that computes parts of trials and exchanges spikes with the other parts by MPI."""
+
+    def team_up(self, n_ranks: int) -> None:
+        """Make teams of ``n_ranks`` consecutive ranks; 1: each rank is alone again. All ranks call this together."""
+
+    def run(
+        self, plan: Plan, trials: Sequence[int], progress: Progress | None = None, part: Part | None = None
+    ) -> Records:
+        """Compute some trials of a plan, or a part of each; the team's ranks call this together.
+
+        Records of parts are what `join_parts` takes: rows of probes hold what the part's cells add to them.
+        """
 
 
 class Launcher(Protocol):
@@ -98,7 +142,13 @@ def header_of(plan: Plan) -> Header:
 
 
 def trial_record(
-    plan: Plan, trial: int, times_ms: np.ndarray, gids: np.ndarray, samples: Mapping[str, np.ndarray], cpu_s: float
+    plan: Plan,
+    trial: int,
+    times_ms: np.ndarray,
+    gids: np.ndarray,
+    samples: Mapping[str, np.ndarray],
+    cpu_s: float,
+    part: Part | None = None,
 ) -> TrialRecord:
     """Put one trial's output together.
 
@@ -114,16 +164,21 @@ def trial_record(
         Probe name -> array of shape (n_samples, n_rows).
     cpu_s : float
         CPU seconds that the trial took.
+    part : Part, optional
+        The cells that these are the spikes and samples of; left out: all.
 
     Returns
     -------
     record : TrialRecord
-        With the spikes of live drive cells added, sorted by time, then gid: the same for every engine and launcher.
+        With the spikes of live drive cells added (to the first part), sorted by time, then gid: the same for every
+        engine and launcher.
     """
     events = plan.events[trial]
     counts = np.diff(events.offset)
     drive_gid = np.repeat(plan.drive_cells.first_gid + np.arange(len(counts)), counts)
     kept = np.repeat(plan.drive_cells.live, counts) & (events.time_ms <= plan.run.tstop_ms)
+    if part is not None and part.number > 0:
+        kept[:] = False
     all_times = np.concatenate([np.asarray(times_ms, float), events.time_ms[kept]])
     all_gids = np.concatenate([np.asarray(gids), drive_gid[kept]]).astype(np.int32)
     order = np.lexsort((all_gids, all_times))
@@ -167,3 +222,47 @@ def join(parts: Sequence[Records]) -> Records:
         for name, value in part.stats.items():
             stats[name] = max(stats.get(name, value), value)
     return attrs.evolve(parts[0], trials=tuple(trials), stats=stats)
+
+
+def join_parts(plan: Plan, parts: Sequence[Records]) -> Records:
+    """Return the records of all parts of a plan's trials as one.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was run.
+    parts : sequence of Records
+        One per part, of the same trials, in the order of the parts.
+
+    Returns
+    -------
+    records : Records
+        Spikes of all parts in their order; samples are the sums over parts, so that a row to which only one part's
+        cells add is that part's, bit by bit; ``cpu_s`` is the sum, too.
+
+    Raises
+    ------
+    TrialFailed
+        If a trial has diverged, as `check_finite` says it.
+    """
+    trials = []
+    for same in zip(*(part.trials for part in parts), strict=True):
+        times = np.concatenate([t.spike_times_ms for t in same])
+        gids = np.concatenate([t.spike_gids for t in same])
+        order = np.lexsort((gids, times))
+        samples = {name: functools.reduce(np.add, [t.samples[name] for t in same]) for name in same[0].samples}
+        trial = same[0].trial
+        try:
+            check_finite(plan, trial, samples)
+        except SimulationError as error:
+            raise TrialFailed(trial, str(error)) from error
+        trials.append(
+            TrialRecord(
+                trial=trial,
+                spike_times_ms=times[order],
+                spike_gids=gids[order],
+                samples=samples,
+                cpu_s=sum(t.cpu_s for t in same),
+            )
+        )
+    return attrs.evolve(join([attrs.evolve(part, trials=()) for part in parts]), trials=tuple(trials))

@@ -11,7 +11,7 @@ from hnnlib.plan.tables import Plan
 __all__ = ["ENGINES", "LAUNCHERS", "make_engine", "make_launcher"]
 
 ENGINES = ("auto", "fast", "neuron")
-LAUNCHERS = ("serial", "joblib")
+LAUNCHERS = ("serial", "joblib", "mpi", "dask")
 
 
 def make_engine(name: str, plan: Plan) -> Engine:
@@ -48,7 +48,7 @@ def make_engine(name: str, plan: Plan) -> Engine:
 
 
 def make_launcher(name: str) -> Launcher:
-    """Return a launcher by its name; ``'joblib'`` uses all cores.
+    """Return a launcher by its name; ``'joblib'`` and ``'mpi'`` use all cores, ``'dask'`` the current client's cluster.
 
     Raises
     ------
@@ -59,6 +59,14 @@ def make_launcher(name: str) -> Launcher:
         raise UnknownName("launcher", name, "launcher", LAUNCHERS)
     if name == "serial":
         return SerialLauncher()
+    if name == "mpi":
+        from hnnlib.backends.launch.mpi import MPILauncher
+
+        return MPILauncher()
+    if name == "dask":
+        from hnnlib.backends.launch.dask import DaskLauncher
+
+        return DaskLauncher()
     from hnnlib.backends.launch.joblib import JoblibLauncher
 
     return JoblibLauncher(n_jobs=-1)

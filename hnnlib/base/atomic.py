@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from hnnlib.base.errors import InvalidType, OutputError, OutputExists
 
-__all__ = ["atomic_write_text", "check_writable", "replacing"]
+__all__ = ["atomic_write_text", "check_writable", "remove_leftovers", "replacing", "replacing_folder"]
 
 
 def check_writable(path: str | os.PathLike[str], overwrite: bool = True) -> Path:
@@ -103,6 +105,78 @@ def replacing(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove temporary files that `replacing` left beside ``path`` in processes that were killed.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that no other process is writing.
+
+    Raises
+    ------
+    OSError
+        If one can't be removed.
+    """
+    target = Path(os.path.realpath(path))
+    name = re.compile(re.escape(f".{target.stem[:64]}-") + "[0-9a-f]{12}" + re.escape(target.suffix))
+    for file in target.parent.iterdir():
+        if name.fullmatch(file.name):
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: str | os.PathLike[str], marker: str, overwrite: bool = True) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that takes its name if the block succeeds.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder to be written.
+    marker : str
+        A file by which an earlier folder of the same kind is known: one that holds other things is never replaced.
+    overwrite : bool
+        Whether an earlier folder may be replaced.
+
+    Yields
+    ------
+    temporary : pathlib.Path
+        An existing, empty folder; fill it inside the block.
+
+    Raises
+    ------
+    OutputError
+        If ``path`` can't be written, or an `OSError` happens in the block. What was there is then as it was before.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_dir():
+        raise OutputError(path, "is a file, not a folder")
+    if not target.parent.is_dir():
+        raise OutputError(path, f"its folder {str(target.parent)!r} does not exist")
+    if target.is_dir() and any(target.iterdir()):
+        if not (target / marker).is_file():
+            raise OutputError(path, f"is a folder that holds other things (no {marker}); it is not replaced")
+        if not overwrite:
+            raise OutputExists(path, "exists already; allow overwriting or choose another name")
+    temporary = target.with_name(f".{target.name[:64]}-{uuid.uuid4().hex[:12]}")
+    old = temporary.with_name(f"{temporary.name}-old")
+    try:
+        temporary.mkdir()
+        yield temporary
+        if target.exists():
+            os.rename(target, old)
+        os.rename(temporary, target)
+    except OutputError:
+        raise
+    except OSError as error:
+        if old.exists() and not target.exists():
+            os.rename(old, target)
+        raise OutputError(path, f"could not be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def atomic_write_text(path: str | os.PathLike[str], text: str, overwrite: bool = True) -> None:

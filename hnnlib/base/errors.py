@@ -11,8 +11,10 @@ __all__ = [
     "HnnlibError",
     "InvalidType",
     "InvalidValue",
+    "MPIUnavailable",
     "MechanismBuildError",
     "MissingFile",
+    "MissingPackage",
     "OutputError",
     "OutputExists",
     "SimulationError",
@@ -155,6 +157,26 @@ class OutputExists(OutputError, FileExistsError):
 
 class MechanismBuildError(HnnlibError, RuntimeError):
     """The mechanisms could not be compiled or loaded."""
+
+
+class MPIUnavailable(HnnlibError, RuntimeError):
+    """MPI can't be used here: a part of it is missing, or its parts don't fit together."""
+
+
+class MissingPackage(HnnlibError, ImportError):
+    """A package that is not needed by all, and is not installed.
+
+    Parameters
+    ----------
+    package : str
+        Its name.
+    extra : str
+        hnnlib's extra that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"{package} is not installed: pip install 'hnnlib[{extra}]'")
 
 
 class SimulationError(HnnlibError, RuntimeError):

@@ -188,6 +188,8 @@ def _result(result: Any) -> list[list[str]]:
     rows += [(f"left out: {why}", str(number)) for why, number in facts.get("connections left out", {}).items()]
     run = facts.get("run", {})
     rows += [(name, f"{run[name]:g}") for name in ("tstop", "dt", "n_trials") if name in run]
+    missing = [*map(str, result.missing_trials[:20]), *(["…"] if len(result.missing_trials) > 20 else [])]
+    rows += [("missing trials", ", ".join(missing))] if missing else []
     drives = facts.get("network", {}).get("drives", {})
     rows += [("drives", ", ".join(drives))] if drives else []
     rows += [("recorded", ", ".join(result.cell_response.recordings))] if result.cell_response.recordings else []

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import hnnlib as hn
 from hnnlib.cli import compile as compile_command
-from hnnlib.cli import info, simulate
+from hnnlib.cli import info, run, simulate
 
 __all__ = ["main"]
 
@@ -75,10 +75,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tell(what: object, code: int) -> int:
-    # An option of the command has another name than the argument of the function.
-    text = str(what).replace("With strict=False", "With --lenient")
-    print(f"hnnlib: {'error: ' if isinstance(what, Exception) else ''}{text}", file=sys.stderr)
+    print(f"hnnlib: {'error: ' if isinstance(what, Exception) else ''}{_by_options(str(what))}", file=sys.stderr)
     return code
+
+
+def _by_options(text: str) -> str:
+    """Name options of the command where the library names arguments of its functions."""
+    names = {
+        "With strict=False": "With --lenient",
+        "simulate(..., resume=True)": "hnnlib simulate ... --resume",
+        "resume=True": "--resume",
+    }
+    for argument, option in names.items():
+        text = text.replace(argument, option)
+    return text
+
+
+class _ByOptions(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return _by_options(super().format(record))
 
 
 @contextmanager
@@ -86,13 +101,13 @@ def _told_in_one_voice(quiet: bool) -> Iterator[None]:
     """Write warnings and log records as lines of this command, or not at all, while the block runs."""
     logger, handler = logging.getLogger("hnnlib"), logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.ERROR if quiet else logging.WARNING)
-    handler.setFormatter(logging.Formatter("hnnlib: %(message)s"))
+    handler.setFormatter(_ByOptions("hnnlib: %(message)s"))
     before, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         if not quiet:
-            print(f"hnnlib: warning: {message}", file=sys.stderr)
+            print(f"hnnlib: warning: {_by_options(str(message))}", file=sys.stderr)
 
     try:
         with warnings.catch_warnings():
@@ -121,6 +136,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"hnnlib {hn.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (simulate, info, compile_command):
+    for command in (simulate, run, info, compile_command):
         command.add_parser(commands)
     return parser

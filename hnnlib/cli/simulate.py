@@ -23,13 +23,15 @@ __all__ = ["add_parser", "run"]
 _EPILOG = """\
 The drives are those that the file describes. The result file holds the dipoles as they were simulated (nAm); the
 summary, the figure and the text files show them smoothed and scaled. Everything that is to be written is checked before
-the run, and is written whole or not at all.
+the run, and is written whole or not at all. Trials are kept in the result file as they end; --resume goes on with a run
+that was stopped, or adds trials to one that was not.
 
 examples:
   hnnlib simulate default
   hnnlib simulate default --tstop 170 --n-trials 2 --out run.h5 --figure run.png
   hnnlib simulate my.param --mesh 3x3 --set drives.evprox1.mu=30 --set drives.evprox1.sigma=0
   hnnlib simulate N20 --jobs 2 --n-trials 10 --record-vsec soma --out n20.h5
+  hnnlib simulate N20 --jobs 2 --n-trials 20 --record-vsec soma --out n20.h5 --resume
 
 exit codes: 0 done; 1 the simulation failed; 2 refused (arguments, input, outputs); 130 interrupted"""
 
@@ -63,6 +65,7 @@ def add_parser(commands: Any) -> None:
     group.add_argument(
         "--jobs", type=_jobs, default=1, metavar="N", help="trials at a time; -1: one per core (default: 1)"
     )
+    group.add_argument("--mpi", type=_ranks, metavar="N", help="spread the cells of a trial over N ranks of MPI")
     group = parser.add_argument_group("what to keep")
     sections = "'all', 'soma', or names of sections with commas between"
     group.add_argument("--record-vsec", type=_sections, default=False, metavar="WHERE", help=f"voltages: {sections}")
@@ -78,6 +81,9 @@ def add_parser(commands: Any) -> None:
         "--dipoles",
         metavar="FILE.txt",
         help="write the dipoles as text: of N trials the mean, and each in FILE_0.txt, …",
+    )
+    group.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out: keep its trials, run the missing ones"
     )
     group.add_argument("--no-overwrite", dest="overwrite", action="store_false", help="refuse to replace a file")
     group.add_argument(
@@ -97,12 +103,23 @@ def _jobs(text: str) -> int:
     return number
 
 
+def _ranks(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be >= 1")
+    return number
+
+
 def _sections(text: str) -> str | tuple[str, ...]:
     return text if text in ("all", "soma") else tuple(name.strip() for name in text.split(","))
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Check everything, simulate, write, print."""
+    if arguments.resume and not arguments.out:
+        raise Mistake("--resume needs --out: the file of the run to go on with")
+    if arguments.mpi is not None and arguments.jobs != 1:
+        raise Mistake("--mpi and --jobs are two ways to spread a run: choose one")
     params = read_parameters(arguments.file, arguments.lenient)
     net = make_network(arguments, params)
     settings = _run_of(arguments, params)
@@ -147,8 +164,11 @@ def _seed_counts(spec: Any) -> bool:
 
 
 def _simulate(arguments: argparse.Namespace, net: Any, settings: Any, outputs: _Outputs) -> Any:
-    jobs = arguments.jobs
-    backend = nullcontext() if jobs == 1 else hn.JoblibBackend(n_jobs=jobs, engine=arguments.engine)
+    backend: Any = nullcontext()
+    if arguments.mpi is not None:
+        backend = hn.MPIBackend(n_procs=arguments.mpi, engine=arguments.engine)
+    elif arguments.jobs != 1:
+        backend = hn.JoblibBackend(n_jobs=arguments.jobs, engine=arguments.engine)
     with backend:
         return hn.simulate(
             net,
@@ -160,6 +180,7 @@ def _simulate(arguments: argparse.Namespace, net: Any, settings: Any, outputs: _
             engine=arguments.engine,
             out=outputs.result,
             overwrite=outputs.overwrite,
+            resume=arguments.resume,
             progress=_progress(arguments, settings),
         )
 
@@ -168,22 +189,23 @@ def _progress(arguments: argparse.Namespace, settings: Any) -> Any:
     kind = "none" if arguments.quiet else arguments.progress
     if kind == "auto":
         kind = "bar" if sys.stderr.isatty() else "lines"
-    return {"bar": True, "none": False, "lines": _TrialLines(settings)}[kind]
+    return {"bar": True, "none": False, "lines": _TrialLines(settings, counted=not arguments.resume)}[kind]
 
 
 class _TrialLines:
     """Progress as one line when a trial ends."""
 
-    def __init__(self, settings: Any) -> None:
-        self._settings, self._begin, self._done = settings, time.perf_counter(), 0
+    def __init__(self, settings: Any, counted: bool) -> None:
+        # not counted where some were done before: how many is for `simulate` to know
+        self._settings, self._counted, self._begin, self._done = settings, counted, time.perf_counter(), 0
 
     def __call__(self, trial: int, t_ms: float) -> None:
         if t_ms < self._settings.tstop - self._settings.dt / 2:
             return
         self._done += 1
         seconds = time.perf_counter() - self._begin
-        total = self._settings.n_trials
-        print(f"trial {trial} done ({self._done} of {total}) after {seconds:.1f} s", file=sys.stderr, flush=True)
+        count = f" ({self._done} of {self._settings.n_trials})" if self._counted else ""
+        print(f"trial {trial} done{count} after {seconds:.1f} s", file=sys.stderr, flush=True)
 
 
 def _say(arguments: argparse.Namespace, text: str) -> None:
@@ -267,7 +289,7 @@ class _Outputs:
         if len({os.path.realpath(p) for p in places}) < len(places):
             raise Mistake(f"two outputs have one name: {', '.join(map(str, places))}")
         for place in places:
-            hn.check_writable(place, arguments.overwrite)
+            hn.check_writable(place, arguments.overwrite or (arguments.resume and place is result))
         if figure is not None:
             _check_figure(figure)
         return outputs

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from hnnlib.base.schema import within
 from hnnlib.compile.connect import connect
+from hnnlib.compile.currents import make_biases
 from hnnlib.compile.discretise import make_template
 from hnnlib.compile.place import place_cells
 from hnnlib.compile.probe import make_probes
 from hnnlib.compile.sample import sample_trial
 from hnnlib.plan.check import check_plan
-from hnnlib.plan.tables import Biases, Cells, Plan, Run, Template
+from hnnlib.plan.tables import Plan, Run
 from hnnlib.spec.network import NetworkSpec
 from hnnlib.spec.run import RunSpec
 
@@ -49,30 +47,8 @@ def compile_plan(network: NetworkSpec, run: RunSpec) -> Plan:
         edges=edges,
         drive_cells=drive_cells,
         events=tuple(sample_trial(network, populations, k, run.tstop, run.seed) for k in range(run.n_trials)),
-        biases=_biases(network, cells, templates, run.tstop),
+        biases=make_biases(network, populations, templates, run.tstop),
         probes=make_probes(network, cells, templates, run.record),
     )
     check_plan(plan)
     return plan
-
-
-def _biases(network: NetworkSpec, cells: Cells, templates: tuple[Template, ...], tstop: float) -> Biases:
-    names = list(network.populations)
-    rows = []
-    for bias_name, by_population in network.biases.items():
-        for target, bias in by_population.items():
-            with within(f"biases[{bias_name!r}][{target!r}]"):
-                number = names.index(target)
-                section = templates[number].sections.names.index(bias.section)
-                end = tstop if bias.tstop is None else bias.tstop
-                duration = max(0.0, end - bias.t0)
-                gids = np.flatnonzero(cells.population == number)
-                rows += [(gid, section, bias.amplitude, bias.t0, duration) for gid in gids]
-    table = np.array(rows, float).reshape(-1, 5)
-    return Biases(
-        gid=table[:, 0].astype(np.int32),
-        section=table[:, 1].astype(np.int32),
-        amplitude_nA=table[:, 2],
-        delay_ms=table[:, 3],
-        duration_ms=table[:, 4],
-    )

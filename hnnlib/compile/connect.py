@@ -9,6 +9,7 @@ import numpy as np
 
 from hnnlib.base.errors import InvalidValue
 from hnnlib.base.seeds import pruning_stream
+from hnnlib.compile.force import with_forced
 from hnnlib.plan.tables import Cells, DriveCells, Edges, Populations, Template
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import DriveSpec
@@ -161,7 +162,7 @@ def connect(
     origin: tuple[float, float, float],
     seed: int,
 ) -> tuple[Edges, DriveCells]:
-    """Build all edges, local connections first, then drives.
+    """Build all edges: local connections first, then drives, then contacts with forced events.
 
     Rows run connection by connection; within one, source outer, target inner, sections of the location innermost.
     """
@@ -183,6 +184,7 @@ def connect(
         end = begin + len(rule.source_gid) * len(site)
         _fill(edges, slice(begin, end), number, rule, site, xy)
         begin = end
+    edges = with_forced(network.synaptic_events, populations, cells, templates, edges)
     return edges, _drive_cells(network, populations, cells, edges)
 
 

@@ -86,13 +86,13 @@ def _junctions(s: Sections) -> np.ndarray:
 def transfer_resistance(
     electrodes: Electrodes, start: np.ndarray, end: np.ndarray, length: float, nseg: int
 ) -> np.ndarray:
-    """Return the potential at each contact per current out of each segment of one section.
+    """Return the potential at each contact per current out of each segment of a section, in one or many cells.
 
     Parameters
     ----------
     electrodes : Electrodes
         Contacts and medium.
-    start, end : array, shape (3,)
+    start, end : array, shape (..., 3)
         Ends of the section (µm).
     length : float
         Their distance (µm), which the rounded ends below no longer have exactly.
@@ -101,7 +101,7 @@ def transfer_resistance(
 
     Returns
     -------
-    resistance : array, shape (n_contacts, nseg)
+    resistance : array, shape (..., n_contacts, nseg)
         In µV/nA. All 1 for method None (the plain sum of currents).
 
     Notes
@@ -112,17 +112,17 @@ def transfer_resistance(
     """
     contacts = np.array(electrodes.positions, float)
     if electrodes.method is None:
-        return np.ones((len(contacts), nseg))
+        return np.ones((*start.shape[:-1], len(contacts), nseg))
     start, end = _as_in_neuron(start, end, length)
     x = (2 * np.arange(nseg) + 1) / (2 * nseg)
-    centres = start + x[:, None] * (end - start)
+    centres = start[..., None, :] + x[:, None] * (end - start)[..., None, :]
     if electrodes.method == "psa":
-        distance = np.linalg.norm(contacts[:, None] - centres[None], axis=2)
+        distance = np.linalg.norm(contacts[:, None] - centres[..., None, :, :], axis=-1)
         psi = 1.0 / np.maximum(distance, electrodes.min_distance)
     else:
         half = np.full(nseg, length / nseg)
         half[[0, -1]] = length / (2 * nseg)
-        unit = (end - start) / np.linalg.norm(end - start)
+        unit = (end - start) / np.linalg.norm(end - start, axis=-1, keepdims=True)
         psi = _line_source(contacts, centres, half, unit, electrodes.min_distance)
     return 1000.0 * psi / (4 * np.pi * electrodes.conductivity)
 
@@ -133,7 +133,7 @@ def _as_in_neuron(start: np.ndarray, end: np.ndarray, length: float) -> tuple[np
     Near a contact a unit in the last place counts: left out, potentials are off by up to 1e-5 µV of 100 µV.
     """
     first, last = start.astype(np.float32), end.astype(np.float32)
-    arc = np.sqrt(((last - first).astype(float) ** 2).sum())
+    arc = np.sqrt(((last - first).astype(float) ** 2).sum(axis=-1, keepdims=True))
     first, last = first.astype(float), last.astype(float)
     stretched = first + (last - first) * (length / arc)
     return first, stretched.astype(np.float32).astype(float)
@@ -143,10 +143,11 @@ def _line_source(
     contacts: np.ndarray, centres: np.ndarray, half: np.ndarray, unit: np.ndarray, min_distance: float
 ) -> np.ndarray:
     a = 2 * half  # (nseg,)
-    b = contacts[:, None] - (centres + half[:, None] * unit)[None]  # from the line's end to the contact
-    h = b @ unit
+    along = half[:, None] * unit[..., None, :]
+    b = contacts[:, None] - (centres + along)[..., None, :, :]  # from the line's end to the contact
+    h = (b @ unit[..., None, :, None])[..., 0]
     upper = h + a
-    r2 = np.maximum((b**2).sum(axis=2) - h**2, min_distance**2)
+    r2 = np.maximum((b**2).sum(axis=-1) - h**2, min_distance**2)
     root_h, root_u = np.sqrt(h**2 + r2), np.sqrt(upper**2 + r2)
     before = (upper < 0) & (h < 0)
     beside = (upper > 0) & (h < 0)
@@ -311,14 +312,16 @@ def _electrode_probe(
 ) -> Probe:
     n_contacts = len(electrodes.positions)
     matrix = np.empty((n_contacts, int(offset[-1])))
-    for gid, t in enumerate(cells.template):
-        s = templates[t].sections
-        position = cells.position_um[gid]
+    for t, template in enumerate(templates):
+        s = template.sections
+        gids = np.flatnonzero(cells.template == t)
+        position = cells.position_um[gids]
         for i in range(len(s.names)):
-            begin = int(offset[gid]) + int(s.first_segment[i])
-            matrix[:, begin : begin + int(s.nseg[i])] = transfer_resistance(
+            resistance = transfer_resistance(
                 electrodes, s.start_um[i] + position, s.end_um[i] + position, float(s.L_um[i]), int(s.nseg[i])
             )
+            columns = offset[gids][:, None] + int(s.first_segment[i]) + np.arange(int(s.nseg[i]))
+            matrix[:, columns] = resistance.swapaxes(0, 1)
     everything = np.arange(matrix.shape[1])
     return _probe(
         f"electrodes:{name}",

@@ -15,7 +15,7 @@ _Stream = np.random.RandomState | np.random.Generator
 
 
 def sample_trial(network: NetworkSpec, populations: Populations, trial: int, tstop: float, seed: int) -> Events:
-    """Return the events of all drive cells in one trial.
+    """Return the events of all drive cells in one trial; last, the times of forced synaptic events.
 
     Parameters
     ----------
@@ -31,11 +31,13 @@ def sample_trial(network: NetworkSpec, populations: Populations, trial: int, tst
         Seed of the independent streams.
     """
     ranges = populations.gid_ranges
-    n_gids = int(populations.gid_stop[-1]) if len(populations.names) else 0
+    # forced synaptic events have gids of their own, which the published seeding doesn't count: they are no drives
+    n_gids = sum(len(ranges[name]) for name in (*network.populations, *network.drives))
     times: list[np.ndarray] = []
     for name, drive in network.drives.items():
         sizes = {t: len(ranges[t]) for t in network.populations if t in drive.weights}
         times += drive_events(name, drive, sizes, len(ranges[name]), trial, n_gids, tstop, seed)
+    times += [np.array(events.times) for events in network.synaptic_events.values()]
     offset = np.concatenate([[0], np.cumsum([len(t) for t in times])]).astype(np.int64)
     return Events(time_ms=np.concatenate(times) if times else np.zeros(0), offset=offset)
 

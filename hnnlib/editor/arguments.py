@@ -9,6 +9,7 @@ from typing import Any
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.base.schema import within
 from hnnlib.params.params import Params
+from hnnlib.results.spike_data import SpikeData
 from hnnlib.spec.layout import AtPoints
 from hnnlib.spec.network import NetworkSpec, Population
 
@@ -66,8 +67,24 @@ def drive_targets(
     }
 
 
-def spike_trains(data: Any) -> tuple[tuple[str | int, ...], tuple[tuple[float, ...], ...]]:
-    """Return sources and their spike times (ms) from a dict, a list of (time, source), or the name of a spike file."""
+def spike_trains(data: Any, population: str | None = None, nodes: Any = None) -> dict[str, Any]:
+    """Return the fields ``sources``, ``trains`` (ms) and ``origin`` of a drive, however its spikes are given."""
+    if hasattr(data, "spikes"):  # a source, see hnnlib.sources
+        data = data.spikes(None if nodes is None else {"default" if population is None else population: nodes})
+    elif isinstance(data, SpikeData) and nodes is not None:
+        data = data.select(population, nodes)
+    elif nodes is not None:
+        raise InvalidType("nodes", nodes, "must be left out: only a source or SpikeData has nodes to choose from")
+    if not isinstance(data, SpikeData):
+        if population is not None:
+            raise InvalidType("population", population, "must be left out: only a source or SpikeData has populations")
+        sources, times = _trains_of(data)
+        return {"sources": sources, "trains": times}
+    trains = data.trains(population)
+    return {"sources": tuple(trains), "trains": [train.tolist() for train in trains.values()], "origin": data.origin}
+
+
+def _trains_of(data: Any) -> tuple[tuple[str | int, ...], tuple[tuple[float, ...], ...]]:
     if isinstance(data, str) or hasattr(data, "__fspath__"):
         from hnnlib.results.cell_response import read_spikes
 
@@ -84,7 +101,7 @@ def spike_trains(data: Any) -> tuple[tuple[str | int, ...], tuple[tuple[float, .
             raise InvalidType("spike_data", data, "must hold pairs (time, source), the sources of one type") from None
     else:
         raise InvalidType(
-            "spike_data", data, "must be a dict source -> times, a list of (time, source), or a file name"
+            "spike_data", data, "must be a dict source -> times, a list of (time, source), a file name or a source"
         )
     return tuple(order), tuple(tuple(t for t, g in pairs if g == gid) for gid in order)
 

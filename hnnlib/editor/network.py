@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy as copying
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,6 +15,7 @@ from hnnlib.base.schema import put_at, within
 from hnnlib.editor.arguments import METADATA, check_keys, custom_network, deprecated, drive_targets, seeds, spike_trains
 from hnnlib.editor.gains import class_gains, with_gains
 from hnnlib.editor.select import cells_of, is_nested, nested_targets
+from hnnlib.editor.stimuli import with_current_clamp, with_synaptic_events
 from hnnlib.editor.views import BiasViews, ConnectionViews, DriveViews
 from hnnlib.models.columns import column
 from hnnlib.params.flat import add_biases, add_drives
@@ -125,7 +127,7 @@ class Network:
 
     @property
     def gid_ranges(self) -> dict[str, range]:
-        """Cell type or drive -> its gids: cell types in their order, then drives in theirs."""
+        """Cell type, drive or synaptic events -> its gids: cell types in their order, drives in theirs, then events."""
         ranges, start = {}, 0
         for name, count in self._spec.gid_counts().items():
             ranges[name] = range(start, start + count)
@@ -141,7 +143,7 @@ class Network:
             for name, pop in spec.populations.items()
         }
         counts = spec.gid_counts()
-        positions.update({name: [spec.drive_origin] * counts[name] for name in spec.drives})
+        positions.update({name: [spec.drive_origin] * counts[name] for name in (*spec.drives, *spec.synaptic_events)})
         positions["origin"] = spec.drive_origin
         return positions
 
@@ -475,6 +477,8 @@ class Network:
         space_constant: float = 3.0,
         probability: float | Mapping[str, float] = 1.0,
         conn_seed: int | None = None,
+        population: str | None = None,
+        nodes: Any = None,
     ) -> None:
         """Add a drive that replays given spikes, the same in every trial; each source connects to all targets.
 
@@ -482,15 +486,20 @@ class Network:
         ----------
         name : str
             A new name.
-        spike_data : dict, list of tuple, or path
-            Source -> spike times (ms); or (time, source) pairs; or the name of a spike text file (its first trial).
+        spike_data : dict, list of tuple, path, SpikeData or spike source
+            Source -> spike times (ms); or (time, source) pairs; or the name of a spike text file (its first trial); or
+            spikes whose nodes become the drive's cells, e.g. ``SpikesFromCSV(file=...)``; where they come from is kept.
         location, weights_ampa, weights_nmda, synaptic_delays, space_constant, probability, conn_seed
             As in `add_evoked_drive`.
+        population : str, optional
+            Population of the spikes; needed where there are several.
+        nodes : sequence of int or dict, optional
+            Nodes of the population that become cells, silent ones too: ids, or columns with ``node_id``.
         """
-        sources, trains = spike_trains(spike_data)
-        n = len(trains)
+        fields = spike_trains(spike_data, population, nodes)
+        n = len(fields["trains"])
         targets = drive_targets(n, False, weights_ampa, weights_nmda, space_constant, synaptic_delays, probability)
-        self._add_drive(name, SpikeTrainDrive, location, targets, trains=trains, sources=sources, conn_seed=conn_seed)
+        self._add_drive(name, SpikeTrainDrive, location, targets, **fields, conn_seed=conn_seed)
 
     def add_tonic_bias(
         self,
@@ -531,6 +540,117 @@ class Network:
                 added[target] = TonicBias(amplitude=current, t0=t0, tstop=tstop, section=section)
         biases = {**self._spec.biases, bias_name: {**existing, **added}}
         self._spec = attrs.evolve(self._spec, biases=biases)
+
+    def add_current_clamp(
+        self,
+        name: str,
+        cells: Any,
+        *,
+        amplitude: float | Sequence[float] | None = None,
+        delay: float | Sequence[float] | None = None,
+        duration: float | Sequence[float | None] | None = None,
+        times: Sequence[float] | None = None,
+        amplitudes: Sequence[float] | None = None,
+        csv: str | PathLike[str] | None = None,
+        section: str = "soma",
+    ) -> None:
+        """Add a current into chosen cells, the same in every trial; it adds to what else flows there.
+
+        The current is given in one of three ways: as steps (``amplitude``, ``delay``, ``duration``), as arrays
+        (``times``, ``amplitudes``), or as a file (``csv``).
+
+        Parameters
+        ----------
+        name : str
+            A new name.
+        cells : str, int, range, list or dict
+            A cell type or a list of them; a gid, a range or a list of gids; or conditions that all must hold:
+            ``population``, ``node_id`` (indices within one population), ``gids``, and metadata of the cell type such as
+            ``electro_type`` or ``layer``.
+        amplitude : float or list of float
+            Current of each step (nA); positive depolarises.
+        delay : float or list of float
+            Start of each step (ms); left out, a single step starts at 0.
+        duration : float or list of float, optional
+            How long each step lasts (ms); None: to the end of the run. Steps that overlap add up.
+        times, amplitudes : sequence of float, shape (n_values,)
+            A current that is ``amplitudes[k]`` (nA) from ``times[k]`` (ms) until the next time, the last one to the end
+            of the run, and 0 before the first. Times must rise.
+        csv : path-like
+            A text table of such times and amplitudes, read now: columns ``timestamps`` (ms) and ``amps`` (nA),
+            separated by commas, semicolons, tabs or spaces; without a line of names, two columns in this order.
+        section : str
+            Section whose middle gets the current.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such cell type or section.
+        InvalidValue
+            If no cell is meant, lists have different lengths, or a number is not allowed.
+        MissingFile, FileFormatError
+            If the file can't be read; names line and column.
+
+        Notes
+        -----
+        A step acts in every time step whose middle is at or after its start and before its end, as NEURON's IClamp.
+        """
+        current: dict[str, Any] = {"amplitude": amplitude, "delay": delay, "duration": duration}
+        current |= {"times": times, "amplitudes": amplitudes, "csv": csv}
+        given = {key: value for key, value in current.items() if value is not None}
+        self._spec = with_current_clamp(self._spec, name, cells, section, given)
+
+    def add_synaptic_events(
+        self,
+        name: str,
+        times: Sequence[float] | str | PathLike[str],
+        pre: Any = None,
+        post: Any = None,
+        *,
+        receptor: str | None = None,
+        mode: str = "add",
+        weight_scale: float = 1.0,
+    ) -> None:
+        """Force events on the contacts between chosen cells at given times, the same in every trial.
+
+        Every contact from a cell of ``pre`` to a cell of ``post`` gets one event at each time, with the contact's own
+        weight (gains and distance included) times ``weight_scale``. In the spikes of the run, in ``net.gid_ranges`` and
+        in figures the events are those of a drive called ``name`` with one cell.
+
+        Parameters
+        ----------
+        name : str
+            A new name, of no cell type or drive.
+        times : sequence of float, shape (n_times,), or path-like
+            When events arrive at the synapses (ms): the delay of the connection is not added. Or a text file with one
+            time a line, read now.
+        pre, post : str, int, range, list or dict, optional
+            Source and target cells, as ``cells`` in `add_current_clamp`; left out, every cell.
+        receptor : str, optional
+            Receptor of the contacts; left out, any.
+        mode : 'add', 'replace' or 'isolate'
+            ``'add'``: the network's own spikes act as before. ``'replace'``: the matching contacts no longer hear their
+            source cells. ``'isolate'``: no contact between cells does any more. Drives act as ever.
+        weight_scale : float
+            Multiplies the weights.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such cell type, receptor or mode.
+        InvalidValue
+            If there is no connection from ``pre`` to ``post`` (add connections first), or a time is not allowed.
+            Whether the very cells are connected shows when a run is prepared: then `simulate` raises this error.
+        MissingFile, FileFormatError
+            If the file can't be read; names the line.
+
+        Notes
+        -----
+        Events of several names add up. A contact hears its source cell unless one of the names forbids it, whatever the
+        order in which they were added. ``net.put("synaptic_events", {})`` takes all away.
+        """
+        fields = {"receptor": receptor, "mode": mode, "weight_scale": weight_scale}
+        self._spec = with_synaptic_events(self._spec, name, times, pre, post, **fields)
 
     def add_connection(
         self,
@@ -701,14 +821,46 @@ class Network:
 
         return plot_cells(self, ax=ax, show=show)
 
+    def plot_connectivity_graph(self, **kwargs: Any) -> Figure:
+        """Plot populations and drives with arrows as wide as the weights between them.
+
+        Parameters
+        ----------
+        **kwargs
+            Passed on to `hnnlib.viz.plot_connectivity_graph`: ``ax``, ``receptor``, ``drives``, ``show``.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+        """
+        from hnnlib.viz import plot_connectivity_graph
+
+        return plot_connectivity_graph(self, **kwargs)
+
+    def plot_drive_schedule(self, **kwargs: Any) -> Figure:
+        """Plot when each drive, bias and current clamp acts, and on whom.
+
+        Parameters
+        ----------
+        **kwargs
+            Passed on to `hnnlib.viz.plot_drive_schedule`: ``tstop``, ``ax``, ``trial``, ``show``.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+        """
+        from hnnlib.viz import plot_drive_schedule
+
+        return plot_drive_schedule(self, **kwargs)
+
     # ------------------------------------------------------------------------------------------------ Python
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):
             return NotImplemented
         mine, theirs = self._spec, other._spec
-        ordered = list(mine.populations) == list(theirs.populations) and list(mine.drives) == list(theirs.drives)
-        return ordered and mine == theirs
+        orders = [[list(m) for m in (s.populations, s.drives, s.synaptic_events)] for s in (mine, theirs)]
+        return orders[0] == orders[1] and mine == theirs
 
     __hash__ = None  # type: ignore[assignment]
 

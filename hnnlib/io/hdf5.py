@@ -18,6 +18,7 @@ Result::
     cell_response/                attribute n_trials
         cell_type_names           (n_types,) text; absent if not known
         times                     (n_times,) float64, ms; absent if not known
+        gid_ranges, gid_names     (n, 2) int64 first gid and the one after the last, (n,) text; absent if not known
         spikes/times              (n_spikes,) float64, ms: those of trial 0, then of trial 1, …
         spikes/gids               (n_spikes,) int64
         spikes/types              (n_spikes,) int32, index into type_names
@@ -33,15 +34,21 @@ Result::
         times                     (n_times,) float64, ms
         voltages                  (n_trials, n_contacts, n_times) float64, µV
 
-Arrays above 16 kB are compressed without loss (gzip with byte shuffle).
+Result of a run that has not ended, where ``provenance["trials"]`` lists the trials that are there::
+
+    provenance                    JSON text
+    trials/K                      link to the file NAME.trials/K.h5: a Result as above, of trial K and perhaps more
+
+Arrays above 16 kB are compressed without loss (gzip with byte shuffle); those of an unfinished run are not.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -50,14 +57,20 @@ from numpy.typing import NDArray
 from hnnlib import __version__
 from hnnlib.base.atomic import replacing
 from hnnlib.base.errors import FileFormatError, HnnlibError, InvalidType, MissingFile
-from hnnlib.base.schema import to_plain
 from hnnlib.results.cell_response import CellResponse
 from hnnlib.results.dipole import Dipole
 from hnnlib.results.potentials import ElectrodeRecording
 from hnnlib.results.result import Result
 from hnnlib.results.traces import Traces
 
-__all__ = ["read_dipole_hdf5", "read_result_hdf5", "write_dipole_hdf5", "write_result_hdf5"]
+__all__ = [
+    "read_dipole_hdf5",
+    "read_index_hdf5",
+    "read_result_hdf5",
+    "write_dipole_hdf5",
+    "write_index_hdf5",
+    "write_result_hdf5",
+]
 
 FORMAT_VERSION = 1
 COMPRESS_ABOVE = 16_384
@@ -109,7 +122,9 @@ def read_dipole_hdf5(fname: str | os.PathLike[str]) -> Dipole:
         return _get_dipole(file)
 
 
-def write_result_hdf5(result: Result, fname: str | os.PathLike[str], overwrite: bool = True) -> None:
+def write_result_hdf5(
+    result: Result, fname: str | os.PathLike[str], overwrite: bool = True, compress: bool = True
+) -> None:
     """Write a whole result to an HDF5 file, exactly.
 
     Parameters
@@ -120,6 +135,8 @@ def write_result_hdf5(result: Result, fname: str | os.PathLike[str], overwrite: 
         The file.
     overwrite : bool
         Whether an existing file may be replaced.
+    compress : bool
+        Whether to compress: about half the size, twenty times the time.
 
     Raises
     ------
@@ -128,10 +145,7 @@ def write_result_hdf5(result: Result, fname: str | os.PathLike[str], overwrite: 
     InvalidType
         If the provenance is not plain data.
     """
-    try:
-        provenance = json.dumps(to_plain(result.provenance), ensure_ascii=False, default=_number)
-    except (TypeError, ValueError) as error:
-        raise InvalidType("provenance", dict(result.provenance), f"must be plain data as in JSON ({error})") from None
+    provenance = _json(result.provenance)
     with _new_file(fname, "Result", overwrite) as file:
         file.create_dataset("provenance", data=provenance)
         dipoles = _group(file, "dipoles")
@@ -140,12 +154,12 @@ def write_result_hdf5(result: Result, fname: str | os.PathLike[str], overwrite: 
             group = _group(dipoles, str(i))
             if shared is not None and np.array_equal(dpl.times, result.dipoles[0].times):
                 group["times"] = shared  # a hard link
-            _put_dipole(group, dpl)
+            _put_dipole(group, dpl, compress)
             shared = shared or group["times"]
-        _put_response(_group(file, "cell_response"), result.cell_response)
+        _put_response(_group(file, "cell_response"), result.cell_response, compress)
         potentials = _group(file, "potentials")
         for name, recording in result.potentials.items():
-            _put_recording(_group(potentials, _escape(name)), recording)
+            _put_recording(_group(potentials, _escape(name)), recording, compress)
 
 
 def read_result_hdf5(fname: str | os.PathLike[str]) -> Result:
@@ -178,6 +192,64 @@ def read_result_hdf5(fname: str | os.PathLike[str]) -> Result:
         )
 
 
+def write_index_hdf5(
+    fname: str | os.PathLike[str], provenance: Mapping[str, Any], parts: Mapping[str, str], overwrite: bool = True
+) -> None:
+    """Write the file of a run that has not ended: how it comes about, and links to the files of its trials.
+
+    Parameters
+    ----------
+    fname : path-like
+        The file.
+    provenance : mapping
+        As in a `Result`: plain data.
+    parts : mapping of str to str
+        For each link its file, relative to the folder of ``fname``, with slashes.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file can't be written; nothing is left there, or the older file as it was.
+    """
+    import h5py
+
+    with _new_file(fname, "Result", overwrite) as file:
+        file.create_dataset("provenance", data=_json(provenance))
+        trials = _group(file, "trials")
+        for name, part in parts.items():
+            trials[name] = h5py.ExternalLink(part, "/")
+
+
+def read_index_hdf5(fname: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, str]] | None:
+    """Read what `write_index_hdf5` wrote.
+
+    Parameters
+    ----------
+    fname : path-like
+        The file of a run, ended or not.
+
+    Returns
+    -------
+    index : tuple of dict, or None
+        The provenance and the file of each link; None where the run has ended and the file holds its result.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If the file is truncated, is no HDF5 file, or holds something else.
+    """
+    with _open_file(fname, "Result") as file:
+        if "trials" not in file:
+            return None
+        trials = file["trials"]
+        parts = {name: trials.get(name, getlink=True).filename for name in trials}
+        return json.loads(file["provenance"].asstr()[()]), parts
+
+
 # ------------------------------------------------------------------------------------------------- files
 
 
@@ -185,9 +257,14 @@ def read_result_hdf5(fname: str | os.PathLike[str]) -> Result:
 def _new_file(fname: str | os.PathLike[str], object_type: str, overwrite: bool) -> Iterator[Any]:
     import h5py
 
-    with replacing(fname, overwrite) as temporary, h5py.File(temporary, "w", track_order=True) as file:
-        file.attrs.update(object_type=object_type, format_version=FORMAT_VERSION, hnnlib_version=__version__)
-        yield file
+    # Put together in memory: HDF5 can't close a file on a full disk, and tries again and again, up to a segmentation
+    # fault (h5py 3.16, HDF5 2.0).
+    image = BytesIO()
+    with replacing(fname, overwrite) as temporary:
+        with h5py.File(image, "w", track_order=True) as file:
+            file.attrs.update(object_type=object_type, format_version=FORMAT_VERSION, hnnlib_version=__version__)
+            yield file
+        temporary.write_bytes(image.getbuffer())
 
 
 @contextmanager
@@ -229,6 +306,13 @@ def _check_kind(name: str, file: Any, object_type: str) -> None:
         )
 
 
+def _json(provenance: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(provenance), ensure_ascii=False, default=_number)
+    except (TypeError, ValueError) as error:
+        raise InvalidType("provenance", dict(provenance), f"must be plain data as in JSON ({error})") from None
+
+
 def _number(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
@@ -239,9 +323,11 @@ def _group(parent: Any, name: str) -> Any:
     return parent.create_group(name, track_order=True)
 
 
-def _put(group: Any, name: str, array: Any, units: str | None = None) -> None:
+def _put(group: Any, name: str, array: Any, units: str | None = None, compress: bool = True) -> None:
     data = np.asarray(array)
-    options = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if data.nbytes > COMPRESS_ABOVE else {}
+    options: dict[str, Any] = {}
+    if compress and data.nbytes > COMPRESS_ABOVE:
+        options = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
     dataset = group.create_dataset(name, data=data, **options)
     if units is not None:
         dataset.attrs["units"] = units
@@ -269,13 +355,13 @@ def _unescape(name: str) -> str:
 # ------------------------------------------------------------------------------------------------- parts
 
 
-def _put_dipole(group: Any, dpl: Dipole) -> None:
+def _put_dipole(group: Any, dpl: Dipole, compress: bool = True) -> None:
     group.attrs.update(nave=dpl.nave, scale_applied=dpl.scale_applied, sfreq=dpl.sfreq)
     if "times" not in group:
-        _put(group, "times", dpl.times, "ms")
+        _put(group, "times", dpl.times, "ms", compress)
     data = _group(group, "data")
     for name, moment in dpl.data.items():
-        _put(data, _escape(name), moment, "nAm")
+        _put(data, _escape(name), moment, "nAm", compress)
 
 
 def _get_dipole(group: Any) -> Dipole:
@@ -285,22 +371,25 @@ def _get_dipole(group: Any) -> Dipole:
     return dpl
 
 
-def _put_response(group: Any, response: CellResponse) -> None:
+def _put_response(group: Any, response: CellResponse, compress: bool) -> None:
     group.attrs["n_trials"] = response.n_trials
     if response.cell_type_names is not None:
         _put_text(group, "cell_type_names", response.cell_type_names)
     if response.times is not None:
-        _put(group, "times", response.times, "ms")
+        _put(group, "times", response.times, "ms", compress)
+    if response.gid_ranges is not None:
+        _put(group, "gid_ranges", np.array([[r.start, r.stop] for r in response.gid_ranges.values()], np.int64))
+        _put_text(group, "gid_names", list(response.gid_ranges))
     spikes = _group(group, "spikes")
     types = np.concatenate([np.empty(0, dtype="U1"), *response.spike_types])
     names, codes = np.unique(types, return_inverse=True)
-    _put(spikes, "times", np.concatenate([np.empty(0), *response.spike_times]), "ms")
-    _put(spikes, "gids", np.concatenate([np.empty(0, dtype=np.int64), *response.spike_gids]))
-    _put(spikes, "types", codes.astype(np.int32))
+    _put(spikes, "times", np.concatenate([np.empty(0), *response.spike_times]), "ms", compress)
+    _put(spikes, "gids", np.concatenate([np.empty(0, dtype=np.int64), *response.spike_gids]), None, compress)
+    _put(spikes, "types", codes.astype(np.int32), None, compress)
     _put_text(spikes, "type_names", names)
     _put(spikes, "trial_offsets", np.cumsum([0, *(times.size for times in response.spike_times)]))
     for name, traces in response.recordings.items():
-        _put_traces(_group(group, name), traces)
+        _put_traces(_group(group, name), traces, compress)
 
 
 def _get_response(group: Any) -> CellResponse:
@@ -324,18 +413,24 @@ def _get_response(group: Any) -> CellResponse:
         isec=_get_traces(group["isec"]) if "isec" in group else None,
         ca=_get_traces(group["ca"]) if "ca" in group else None,
         dipole=_get_traces(group["dipole"]) if "dipole" in group else None,
+        gid_ranges=_get_ranges(group) if "gid_ranges" in group else None,
     )
 
 
-def _put_traces(group: Any, traces: Traces) -> None:
+def _get_ranges(group: Any) -> dict[str, range]:
+    ends = group["gid_ranges"][()].astype(int).tolist()
+    return {name: range(*pair) for name, pair in zip(_get_text(group["gid_names"]), ends, strict=True)}
+
+
+def _put_traces(group: Any, traces: Traces, compress: bool) -> None:
     group.attrs["quantity"] = traces.quantity
-    _put(group, "times", traces.times, "ms")
-    _put(group, "gids", np.array(traces.gids, dtype=np.int64))
+    _put(group, "times", traces.times, "ms", compress)
+    _put(group, "gids", np.array(traces.gids, dtype=np.int64), None, compress)
     if traces.sections is not None:
         _put_text(group, "sections", traces.sections)
     if traces.receptors is not None:
         _put_text(group, "receptors", traces.receptors)
-    _put(group, "data", traces.data, traces.unit)
+    _put(group, "data", traces.data, traces.unit, compress)
 
 
 def _get_traces(group: Any) -> Traces:
@@ -350,13 +445,13 @@ def _get_traces(group: Any) -> Traces:
     )
 
 
-def _put_recording(group: Any, recording: ElectrodeRecording) -> None:
+def _put_recording(group: Any, recording: ElectrodeRecording, compress: bool) -> None:
     group.attrs.update(
         conductivity=recording.conductivity, method=recording.method or "", min_distance=recording.min_distance
     )
     _put(group, "positions", recording.positions, "µm")
-    _put(group, "times", recording.times, "ms")
-    _put(group, "voltages", recording.voltages, "µV")
+    _put(group, "times", recording.times, "ms", compress)
+    _put(group, "voltages", recording.voltages, "µV", compress)
 
 
 def _get_recording(group: Any) -> ElectrodeRecording:

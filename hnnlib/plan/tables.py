@@ -201,7 +201,7 @@ class Events:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Biases:
-    """Constant currents, one row per cell."""
+    """Constant currents, one row for each cell and step of current; what flows into one section at a time adds up."""
 
     gid: np.ndarray  # int32
     section: np.ndarray  # int32, within the template

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from immutabledict import immutabledict
 from numpy.typing import NDArray
 
 from hnnlib.analysis.rates import cell_rates
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
+from hnnlib.results.spike_data import SpikeData
 from hnnlib.results.traces import TraceMap, Traces, read_only
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class CellResponse:
         Times of the simulation (ms).
     vsec, isec, ca, dipole : Traces, optional
         Recorded section voltages (mV), synaptic currents (nA), calcium concentrations (mM), dipoles of cells (fAm).
+    gid_ranges : mapping of str to range, optional
+        The gids of each cell type and drive. Left out: not known, as when spikes are read from text.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class CellResponse:
         isec: Traces | None = None,
         ca: Traces | None = None,
         dipole: Traces | None = None,
+        gid_ranges: Mapping[str, range] | None = None,
     ) -> None:
         if isinstance(cell_type_names, str):
             raise InvalidType("cell_type_names", cell_type_names, "must be a sequence of names")
@@ -76,6 +81,7 @@ class CellResponse:
         for name, trials in (("spike_gids", self._gids), ("spike_types", self._types)):
             _check_lengths(name, trials, self._times)
         self.times = None if times is None else read_only(times, np.float64)
+        self.gid_ranges: Mapping[str, range] | None = None if gid_ranges is None else immutabledict(gid_ranges)
         given = {"vsec": vsec, "isec": isec, "ca": ca, "dipole": dipole}
         self.recordings = {name: t for name, t in given.items() if t is not None}
         for name, traces in self.recordings.items():
@@ -282,6 +288,85 @@ class CellResponse:
         from hnnlib.io.text import write_spikes_text
 
         write_spikes_text(self, fname, overwrite)
+
+    def to_sonata(
+        self,
+        path: str | os.PathLike[str],
+        sort: str | None = "by_time",
+        *,
+        trial: int | None = None,
+        populations: str | Sequence[str] | None = None,
+        gid_ranges: Mapping[str, range] | None = None,
+        overwrite: bool = True,
+    ) -> None:
+        """Write the spikes to a SONATA file: node 0 of a cell type or drive is its first gid.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        sort : 'by_time', 'by_id' or None
+            Order of the rows; of several trials, within each.
+        trial : int, optional
+            The trial that is written. Left out: all, one after another, with a dataset ``trial`` beside the others;
+            other programs read all of them as one.
+        populations : str or sequence of str, optional
+            Cell types or drives. Left out: all.
+        gid_ranges : mapping of str to range, optional
+            The gids of each, e.g. ``net.gid_ranges``, for spikes that don't know them (read from text).
+        overwrite : bool
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        InvalidValue
+            If the gids of the cell types are not known.
+        OutputError
+            If the file can't be written; nothing is left there, or the older file as it was.
+        """
+        from hnnlib.io.sonata.spikes import SonataSpikeWriter, write_spikes_sonata
+
+        chosen: dict[str, Any] = {"populations": populations, "gid_ranges": gid_ranges}
+        if trial is not None or self.n_trials == 1:
+            write_spikes_sonata(
+                SpikeData.from_cell_response(self, trial=trial, **chosen), path, sort, overwrite=overwrite
+            )
+            return
+        with SonataSpikeWriter(path, sort, overwrite=overwrite) as writer:
+            for k in range(self.n_trials):  # one at a time: a second copy of all could be too much
+                writer.append(SpikeData.from_cell_response(self, trial=k, **chosen))
+
+    def to_csv(self, path: str | os.PathLike[str], *, trial: int | None = None, **options: Any) -> None:
+        """Write the spikes to a text file, one row a spike: ``timestamps population node_ids``.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        trial : int, optional
+            The trial that is written. Left out: all, with a column ``trial`` where there are several.
+        **options
+            ``populations`` and ``gid_ranges`` as in `to_sonata`; ``separator``, ``unit`` and ``overwrite`` as in
+            `hnnlib.io.spikes_csv.write_spikes_csv`.
+        """
+        chosen = {name: options.pop(name) for name in ("populations", "gid_ranges") if name in options}
+        SpikeData.from_cell_response(self, trial=trial, **chosen).to_csv(path, **options)
+
+    def to_nwb(self, path: str | os.PathLike[str], *, trial: int | None = None, **options: Any) -> None:
+        """Write the spikes to an NWB file, one unit a cell and trial.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        trial : int, optional
+            The trial that is written. Left out: all.
+        **options
+            ``populations`` and ``gid_ranges`` as in `to_sonata`; ``session_description``, ``overwrite``, … as in
+            `hnnlib.io.nwb.write_spikes_nwb`.
+        """
+        chosen = {name: options.pop(name) for name in ("populations", "gid_ranges") if name in options}
+        SpikeData.from_cell_response(self, trial=trial, **chosen).to_nwb(path, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """Return spikes and times as plain lists; recordings are left out.

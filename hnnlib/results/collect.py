@@ -113,6 +113,7 @@ def _cell_response(records: Records) -> CellResponse:
         spike_gids=[t.spike_gids for t in records.trials],
         spike_types=[names[kind[t.spike_gids]] for t in records.trials],
         times=header.times(),
+        gid_ranges=header.gid_ranges,
         **{name: _traces(records, probe) for name, probe in _TRACES.items() if probe in header.probes},
     )
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hnnlib.analysis.checks import finite_number, rising_times
 from hnnlib.analysis.filters import savgol_filter, smooth_waveform
-from hnnlib.base.errors import InvalidType, InvalidValue
+from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
+from hnnlib.results.forward import source_estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,7 +114,7 @@ class Dipole:
         Parameters
         ----------
         window_len : float
-            Length of the window (ms); see `hnnlib.analysis.filters.smooth_waveform`.
+            Length of the window (ms); see `hnnlib.analysis.smooth_waveform`.
 
         Returns
         -------
@@ -134,7 +135,7 @@ class Dipole:
         Parameters
         ----------
         h_freq : float
-            Approximate upper cut-off frequency (Hz); see `hnnlib.analysis.filters.savgol_filter`.
+            Approximate upper cut-off frequency (Hz); see `hnnlib.analysis.savgol_filter`.
 
         Returns
         -------
@@ -165,6 +166,82 @@ class Dipole:
         from hnnlib.viz import plot_dipole
 
         return plot_dipole(self, **kwargs)
+
+    def plot_psd(self, **kwargs: Any) -> Figure:
+        """Plot the power spectral density of the dipole.
+
+        Parameters
+        ----------
+        **kwargs
+            Passed on to `hnnlib.viz.plot_psd`: ``fmin``, ``fmax``, ``tmin``, ``tmax``, ``layer``, ``color``,
+            ``label``, ``ax``, ``show``.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+            The figure.
+        """
+        from hnnlib.viz import plot_psd
+
+        return plot_psd(self, **kwargs)
+
+    def plot_tfr_morlet(self, freqs: Any, **kwargs: Any) -> Figure:
+        """Plot the power of the dipole over time and frequency.
+
+        Parameters
+        ----------
+        freqs : array-like, shape (n_freqs,)
+            Frequencies (Hz).
+        **kwargs
+            Passed on to `hnnlib.viz.plot_tfr_morlet`: ``n_cycles``, ``tmin``, ``tmax``, ``layer``, ``padding``, …
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+            The figure.
+        """
+        from hnnlib.viz import plot_tfr_morlet
+
+        return plot_tfr_morlet(self, freqs, **kwargs)
+
+    def to_mne(
+        self, forward: Any, position: Any, orientation: Any = None, layer: str = "agg", max_distance: float = 0.01
+    ) -> Any:
+        """Hand the dipole over to MNE-Python, at a place in a head.
+
+        Smooth and scale it first: the scale is how many columns like the simulated one are active.
+
+        Parameters
+        ----------
+        forward : mne.Forward
+            Forward solution.
+        position : array-like, shape (3,)
+            Where the dipole is (m), in the coordinates of ``forward``; the nearest source is taken.
+        orientation : array-like, shape (3,), optional
+            Direction of a positive moment. Left out: the normal of that source.
+        layer : str
+            Which of the moments, e.g. ``'L5'``.
+        max_distance : float
+            How far away the nearest source may be (m).
+
+        Returns
+        -------
+        estimate : mne.SourceEstimate or one of its kin
+            Moments (Am) over time (s); what sensors see is ``mne.apply_forward(forward, estimate, info)``. See
+            `hnnlib.results.forward.source_estimate`.
+
+        Raises
+        ------
+        MissingPackage
+            If MNE-Python is not installed.
+        UnknownName
+            If there is no such layer.
+        InvalidValue
+            If no source is near enough.
+        """
+        if layer not in self.data:
+            raise UnknownName("layer", layer, "layer of this dipole", self.data)
+        return source_estimate(self.times, self.data[layer], forward, position, orientation, max_distance)
 
     def write(
         self, fname: str | os.PathLike[str] | TextIO, overwrite: bool = True, decimals: int | None = None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from hnnlib.analysis.csd import csd, laminar_spacing
+from hnnlib.analysis.csd import csd, inverse_csd, laminar_spacing
 from hnnlib.analysis.filters import smooth_waveform
 from hnnlib.base.errors import InvalidType, InvalidValue
 from hnnlib.results.traces import read_only
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["ElectrodeRecording"]
 
@@ -98,7 +101,7 @@ class ElectrodeRecording:
         Parameters
         ----------
         window_len : float
-            Length of the window (ms); see `hnnlib.analysis.filters.smooth_waveform`.
+            Length of the window (ms); see `hnnlib.analysis.smooth_waveform`.
 
         Returns
         -------
@@ -127,7 +130,7 @@ class ElectrodeRecording:
         Returns
         -------
         csd : ndarray, shape (n_trials, n_contacts, n_times)
-            Current source density (µV/µm²); see `hnnlib.analysis.csd.csd`.
+            Current source density (µV/µm²); see `hnnlib.analysis.csd`.
 
         Raises
         ------
@@ -136,6 +139,105 @@ class ElectrodeRecording:
         """
         depth = laminar_spacing(self.positions)
         return csd(self.voltages, depth if spacing is None else spacing)
+
+    def inverse_csd(self, diameter: float = 500.0, profile: str = "spline") -> NDArray[np.float64]:
+        """Return the current sources of every trial, if they fill a disc round the electrode at each depth.
+
+        Parameters
+        ----------
+        diameter : float
+            Diameter of the discs (µm): about that of the active patch.
+        profile : str
+            What the density is between the contacts: ``'spline'`` or ``'delta'``.
+
+        Returns
+        -------
+        csd : ndarray, shape (n_trials, n_contacts, n_times)
+            Current source density (µA/mm³) in the recording's conductivity; see `hnnlib.analysis.inverse_csd`.
+
+        Raises
+        ------
+        InvalidValue
+            If the contacts don't lie on one line, evenly spaced, along z, or are too few.
+        """
+        return inverse_csd(self.voltages, laminar_spacing(self.positions), diameter, self.conductivity, profile)
+
+    def plot_lfp(
+        self,
+        *,
+        trial_no: int | Sequence[int] | None = None,
+        contact_no: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> Figure:
+        """Plot the potentials as one trace for each contact, above each other.
+
+        Parameters
+        ----------
+        trial_no, contact_no : int or sequence of int, optional
+            The trials, drawn over each other, and the contacts. Left out: all.
+        **kwargs
+            Passed on to `hnnlib.viz.plot_laminar_lfp`: ``tmin``, ``tmax``, ``ax``, ``decim``, ``color``,
+            ``voltage_offset``, ``voltage_scalebar``, ``show``.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+            The figure.
+        """
+        from hnnlib.viz import plot_laminar_lfp
+
+        trials = _chosen("trial_no", trial_no, len(self))
+        contacts = _chosen("contact_no", contact_no, len(self.positions))
+        labels = self.positions[contacts, 2].tolist()
+        return plot_laminar_lfp(self.times, self.voltages[np.ix_(trials, contacts)], labels, **kwargs)
+
+    def plot_csd(
+        self,
+        vmin: float | None = None,
+        vmax: float | None = None,
+        interpolation: str | None = "spline",
+        sink: str = "b",
+        colorbar: bool = True,
+        ax: Any = None,
+        show: bool = True,
+        *,
+        trial_no: int = 0,
+        **kwargs: Any,
+    ) -> Figure:
+        """Plot the current source density of one trial over time and depth.
+
+        Parameters
+        ----------
+        vmin, vmax : float, optional
+            Densities at the ends of the colours (µV/µm²). Left out: the largest, on both sides of 0.
+        interpolation : str or None
+            Between contacts: ``'spline'``, or one of ``matplotlib.axes.Axes.imshow``'s. None: none.
+        sink : 'b' or 'r'
+            Whether sinks are blue and sources red, or the other way round.
+        colorbar : bool
+            Whether to explain the colours.
+        ax : matplotlib.axes.Axes, optional
+            Where to plot. Left out: in a new figure.
+        show : bool
+            Whether to show the figure, where the backend has windows.
+        trial_no : int
+            The trial.
+        **kwargs
+            Passed on to `hnnlib.viz.plot_laminar_csd`: ``tmin``, ``tmax``.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+            The figure.
+        """
+        from hnnlib.viz import plot_laminar_csd
+
+        (trial,) = _chosen("trial_no", trial_no, len(self))
+        density = self[int(trial)].csd()[0]
+        labels = self.positions[:, 2].tolist()
+        return plot_laminar_csd(
+            self.times, density, labels, ax, colorbar, vmin, vmax, sink, interpolation, show, **kwargs
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ElectrodeRecording):
@@ -164,3 +266,13 @@ def _trial_index(trials: Any) -> slice | NDArray[np.int64]:
     if index.ndim > 1 or index.dtype.kind not in "iu":
         raise InvalidType("trials", trials, "must be an integer, a slice or a list of integers")
     return np.atleast_1d(index)
+
+
+def _chosen(name: str, value: int | Sequence[int] | None, size: int) -> NDArray[np.int64]:
+    """Return the numbers asked for, all of them for None, or raise unless each is below ``size``."""
+    chosen = np.arange(size) if value is None else np.atleast_1d(np.asarray(value))
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
+        raise InvalidType(name, value, "must be an integer or a list of integers")
+    for number in chosen[(chosen < 0) | (chosen >= size)][:1].tolist():
+        raise InvalidValue(name, number, f"must be 0 to {size - 1}")
+    return chosen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -17,7 +17,7 @@ from hnnlib.results.cell_response import CellResponse
 from hnnlib.results.dipole import Dipole, average_dipoles
 from hnnlib.results.potentials import ElectrodeRecording
 
-__all__ = ["Result", "read_result"]
+__all__ = ["Result", "read_result", "told"]
 
 
 def _dipoles(value: Iterable[Dipole]) -> tuple[Dipole, ...]:
@@ -43,7 +43,8 @@ class Result:
         Extracellular potentials by name of the electrode array.
     provenance : mapping of str to plain data
         How the result came about, JSON-ready: versions, engine, launcher, seed, the specs, digests, dropped
-        connections, and ``timings``, a mapping of what was done to seconds.
+        connections, ``trials``, the numbers of the trials that are here, and ``timings``, a mapping of what was done to
+        seconds.
 
     Raises
     ------
@@ -65,11 +66,25 @@ class Result:
         for name, recording in self.potentials.items():
             if len(recording) != n_trials:
                 raise InvalidValue(f"len(potentials[{name!r}])", len(recording), f"must be {n_trials}, one per trial")
+        if len(self.trials) != n_trials:
+            raise InvalidValue("provenance['trials']", list(self.trials), f"must be {n_trials} numbers of trials")
 
     @property
     def n_trials(self) -> int:
         """Number of trials."""
         return self.cell_response.n_trials
+
+    @property
+    def trials(self) -> tuple[int, ...]:
+        """The number of each trial in the run, as its seeds know it: 0, 1, …, unless some are missing."""
+        return tuple(self.provenance.get("trials", range(self.n_trials)))
+
+    @property
+    def missing_trials(self) -> tuple[int, ...]:
+        """Numbers of the trials that were asked for and not run, since the run was stopped."""
+        here = set(self.trials)
+        planned = self.provenance.get("run", {}).get("n_trials", 0)
+        return tuple(k for k in range(planned) if k not in here)
 
     @property
     def dipole(self) -> Dipole:
@@ -90,6 +105,8 @@ class Result:
     def _headline(self) -> list[str]:
         times = self.dipoles[0].times if self.dipoles else self.cell_response.times
         parts = [f"{self.n_trials} trial{'' if self.n_trials == 1 else 's'}"]
+        if self.missing_trials:
+            parts = [f"{self.n_trials} of {self.n_trials + len(self.missing_trials)} trials: {told(self.trials)}"]
         if times is not None and len(times) > 1:
             parts.append(f"{times[0]:g} to {times[-1]:.6g} ms, one sample each {times[1] - times[0]:.6g} ms")
         parts += [f"{key} {self.provenance[key]}" for key in ("engine", "launcher") if key in self.provenance]
@@ -99,7 +116,7 @@ class Result:
         if not self.dipoles:
             return []
         scales = {dpl.scale_applied for dpl in self.dipoles}
-        rows = [(f"trial {i}", dpl) for i, dpl in enumerate(self.dipoles)]
+        rows = [(f"trial {k}", dpl) for k, dpl in zip(self.trials, self.dipoles, strict=True)]
         if len(rows) > 1 and len(scales) == 1 and all(dpl.nave == 1 for dpl in self.dipoles):
             rows.append(("average", self.dipole))
         table = [["dipole peaks", "largest positive", "largest negative"]]
@@ -114,7 +131,7 @@ class Result:
             return []
         cells = list(self.cell_response.cell_type_names or ())
         names = cells + [name for name in self.cell_response.cell_types if name not in cells]
-        table = [["spikes", *(f"trial {i}" for i in range(len(spikes)))]]
+        table = [["spikes", *(f"trial {k}" for k in self.trials)]]
         table += [[name, *(str(int(np.sum(types == name))) for types in spikes)] for name in names]
         return _columns(table)
 
@@ -149,6 +166,28 @@ class Result:
         return f"<Result | {self.n_trials} trials, {len(self.dipoles)} dipoles{recorded}{arrays}>"
 
 
+def told(trials: Sequence[int]) -> str:
+    """Return numbers of trials, rising, as text: ``0 to 57, 60``.
+
+    Parameters
+    ----------
+    trials : sequence of int
+        The numbers.
+
+    Returns
+    -------
+    text : str
+        Three or more in a row are told by their ends.
+    """
+    rows: list[list[int]] = []
+    for k in trials:
+        if rows and rows[-1][-1] == k - 1:
+            rows[-1].append(k)
+        else:
+            rows.append([k])
+    return ", ".join(f"{row[0]} to {row[-1]}" if len(row) > 2 else ", ".join(map(str, row)) for row in rows)
+
+
 def _peak_text(peak: Peak | None) -> str:
     return "none" if peak is None else f"{peak.amplitude:.4g} nAm at {peak.time:.2f} ms"
 
@@ -165,7 +204,7 @@ def _columns(table: list[list[str]]) -> list[str]:
 
 
 def read_result(path: str | os.PathLike[str]) -> Result:
-    """Read a result written by `Result.write`.
+    """Read a result written by `Result.write` or ``simulate(..., out=path)``.
 
     Parameters
     ----------
@@ -175,7 +214,8 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     Returns
     -------
     result : Result
-        Equal to the one that was written.
+        Equal to the one that was written. Of a run that was stopped, the trials that it had done, with a warning;
+        ``result.trials`` says which.
 
     Raises
     ------
@@ -184,6 +224,6 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     FileFormatError
         If the file is truncated, is no HDF5 file, or holds something else.
     """
-    from hnnlib.io.hdf5 import read_result_hdf5
+    from hnnlib.io.trials import read_run
 
-    return read_result_hdf5(path)
+    return read_run(path)

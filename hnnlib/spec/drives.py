@@ -10,7 +10,7 @@ import attrs
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import documented, integer, mapping, number, quantity, sequence, text
+from hnnlib.base.schema import checked, documented, integer, mapping, number, quantity, sequence, text
 
 __all__ = ["BurstyDrive", "Drive", "DriveSpec", "EvokedDrive", "PoissonDrive", "SpikeTrainDrive"]
 
@@ -165,6 +165,24 @@ def _train(value: Any, path: str) -> tuple[float, ...]:
     return times
 
 
+def _plain(value: Any, path: str) -> Any:
+    """Return plain data with nothing in it that could be changed."""
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return immutabledict({key: _plain(v, f"{path}[{key!r}]") for key, v in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(_plain(v, f"{path}[{i}]") for i, v in enumerate(value))
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise InvalidType(path, value, "must be plain data, as in JSON")
+
+
+def _origin(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidType(path, value, "must be a mapping")
+    plain: Mapping[str, Any] = _plain(value, path)
+    return plain
+
+
 @documented
 @attrs.frozen(kw_only=True)
 class SpikeTrainDrive(Drive):
@@ -173,6 +191,7 @@ class SpikeTrainDrive(Drive):
     kind: ClassVar[str] = "spike_train"
     trains: tuple[tuple[float, ...], ...] = sequence(of=_train, doc="spike times (ms) of each drive cell")
     sources: tuple[str | int, ...] = sequence((), doc="names of the sources, in the order of the trains")
+    origin: Mapping[str, Any] = checked(_origin, immutabledict(), doc="where the trains come from: file, seed, ...")
     n_drive_cells: int | str = integer(1, ge=1, doc="number of trains")
 
     def __attrs_post_init__(self) -> None:

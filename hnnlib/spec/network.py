@@ -11,8 +11,11 @@ from immutabledict import immutabledict
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.base.schema import checked, choice, documented, flag, mapping, nested, quantity, sequence, text, within
 from hnnlib.spec.cells import CellSpec, point3
+from hnnlib.spec.chosen import check_chosen
+from hnnlib.spec.clamps import CurrentClamp
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, Drive, DriveSpec, EvokedDrive, PoissonDrive, SpikeTrainDrive
+from hnnlib.spec.events import SynapticEvents
 from hnnlib.spec.layout import AtPoints, Grid, OnGrid, Place, cell_count, grid_origin
 
 __all__ = ["Electrodes", "NetworkSpec", "Population", "TonicBias"]
@@ -85,7 +88,11 @@ def _biases(value: Any, path: str) -> Mapping[str, TonicBias]:
 @documented
 @attrs.frozen(kw_only=True)
 class NetworkSpec:
-    """Populations, connections, drives, biases and electrodes. The order of populations and drives is that of gids."""
+    """Populations and connections, what acts on them, and electrodes.
+
+    Gids number cells by population, then the cells of the drives, then one for each entry of ``synaptic_events``, each
+    in the order of its mapping.
+    """
 
     populations: Mapping[str, Population] = mapping(of=Population, doc="name -> population")
     grid: Grid = nested(Grid, Grid(), doc="the grid that populations share")
@@ -99,6 +106,10 @@ class NetworkSpec:
         {}, of=(EvokedDrive, PoissonDrive, BurstyDrive, SpikeTrainDrive), doc="name -> drive"
     )
     biases: Mapping[str, Mapping[str, TonicBias]] = mapping({}, of=_biases, doc="name -> population -> bias")
+    synaptic_events: Mapping[str, SynapticEvents] = mapping(
+        {}, of=SynapticEvents, doc="name -> events forced on contacts between cells"
+    )
+    current_clamps: Mapping[str, CurrentClamp] = mapping({}, of=CurrentClamp, doc="name -> currents into chosen cells")
     electrodes: Mapping[str, Electrodes] = mapping({}, of=Electrodes, doc="name -> electrode array")
     threshold: float = quantity(0.0, unit="mV", doc="spike threshold")
     celsius: float = quantity(37.0, unit="°C", doc="temperature")
@@ -122,15 +133,20 @@ class NetworkSpec:
                     sections = self._population(target, "").cell.sections
                     if bias.section not in sections:
                         raise UnknownName(f"[{target!r}].section", bias.section, "section", sections)
+        self._check_events()
+        self._check_clamps()
         self._check_baseline()
 
     def gid_counts(self) -> dict[str, int]:
-        """Return the number of gids of each population, then of each drive."""
-        counts = {name: cell_count(p.place, self.grid) for name, p in self.populations.items()}
+        """Return the number of gids of each population, of each drive, of each entry of forced synaptic events (1)."""
+        counts = self._cell_counts()
         for name, drive in self.drives.items():
             own = sum(counts[t] for t in drive.weights)
             counts[name] = own if drive.cell_specific else int(drive.n_drive_cells)
-        return counts
+        return counts | dict.fromkeys(self.synaptic_events, 1)
+
+    def _cell_counts(self) -> dict[str, int]:
+        return {name: cell_count(p.place, self.grid) for name, p in self.populations.items()}
 
     @property
     def drive_origin(self) -> tuple[float, float, float]:
@@ -160,6 +176,27 @@ class NetworkSpec:
             if target not in self.populations:
                 raise UnknownName("weights", target, "cell type", self.populations)
             self._check_target(target, drive.location, tuple(weights), f"weights[{target!r}]")
+
+    def _check_events(self) -> None:
+        receptors = dict.fromkeys(r for p in self.populations.values() for r in p.cell.synapses)
+        for name, events in self.synaptic_events.items():
+            with within(f"synaptic_events[{name!r}]"):
+                if name in self.populations or name in self.drives:
+                    raise InvalidValue("", name, "is the name of a population or drive; choose another")
+                for side in ("pre", "post"):
+                    if (cells := getattr(events, side)) is not None:
+                        check_chosen(cells, self._cell_counts(), side)
+                if events.receptor is not None and events.receptor not in receptors:
+                    raise UnknownName("receptor", events.receptor, "receptor of any cell", receptors)
+
+    def _check_clamps(self) -> None:
+        for name, clamp in self.current_clamps.items():
+            with within(f"current_clamps[{name!r}]"):
+                check_chosen(clamp.cells, self._cell_counts(), "cells")
+                for target in clamp.cells:
+                    sections = self.populations[target].cell.sections
+                    if clamp.section not in sections:
+                        raise UnknownName("section", clamp.section, f"section of {target}", sections)
 
     def _check_baseline(self) -> None:
         if self.baseline == "hnn":

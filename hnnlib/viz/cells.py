@@ -12,14 +12,16 @@ from hnnlib.analysis.checks import finite_number
 from hnnlib.base.errors import InvalidType, InvalidValue
 from hnnlib.spec.cells import CellSpec, point3
 from hnnlib.spec.layout import positions_of
-from hnnlib.spec.network import NetworkSpec, Population
-from hnnlib.viz.style import COLORS, colors_of, figure_of, finish, one_axes
+from hnnlib.spec.network import Population
+from hnnlib.viz.colors import colors_of, population_colors
+from hnnlib.viz.network import network_of
+from hnnlib.viz.style import INK, figure_of, finish, one_axes, round_down
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_cell_morphology", "plot_cells", "population_colors"]
+__all__ = ["plot_cell_morphology", "plot_cells"]
 
 
 THINNEST = 1.0
@@ -29,22 +31,12 @@ POINTS_PER_UM = 0.25
 """Width of lines in axes that are handed in (points per µm of diameter): alike for all cells that are drawn there."""
 
 
-BAR = "#202020"
-
-
-def population_colors(network: NetworkSpec) -> dict[str, str]:
-    """Return the colour of each population: its own, or where it has none the next that no other one has."""
-    own = {p.color for p in network.populations.values()}
-    free = iter([c for c in COLORS if c not in own] or COLORS)
-    return {name: p.color or next(free, COLORS[-1]) for name, p in network.populations.items()}
-
-
 def plot_cells(net: Any, ax: Any = None, show: bool = True) -> Figure:
     """Plot where the cells' somata and the electrodes are.
 
     Parameters
     ----------
-    net : Network or NetworkSpec
+    net : Network, NetworkSpec or Result
         The network.
     ax : matplotlib.axes.Axes, optional
         Where to plot, with three dimensions. Left out: in a new figure.
@@ -61,9 +53,7 @@ def plot_cells(net: Any, ax: Any = None, show: bool = True) -> Figure:
     InvalidType
         If ``net`` is no network, or ``ax`` has not three dimensions.
     """
-    network = getattr(net, "spec", net)
-    if not isinstance(network, NetworkSpec):
-        raise InvalidType("net", net, "must be a Network or a NetworkSpec")
+    network = network_of(net)
     figure, axes = one_axes(ax, size=(6.0, 5.6), three_d=True)
     colors = population_colors(network)
     for name, population in network.populations.items():
@@ -71,7 +61,7 @@ def plot_cells(net: Any, ax: Any = None, show: bool = True) -> Figure:
         axes.scatter(*points.T, s=28, color=colors[name], marker=population.marker or "o", label=name, depthshade=False)
     for name, electrodes in network.electrodes.items():
         points = np.array(electrodes.positions)
-        axes.scatter(*points.T, s=14, color="#202020", marker="s", label=f"{name} (electrodes)", depthshade=False)
+        axes.scatter(*points.T, s=14, color=INK, marker="s", label=f"{name} (electrodes)", depthshade=False)
     for axis in "xyz":
         getattr(axes, f"set_{axis}label")(f"{axis} (µm)", labelpad=9 if axis == "z" else 3)
     if ax is None:
@@ -186,10 +176,10 @@ def _bounds(spec: CellSpec, ends: Mapping[str, NDArray[np.float64]]) -> NDArray[
 def _front_view(axes: Any, bounds: NDArray[np.float64]) -> None:
     """Look at the x-z plane without perspective, with a scale bar in place of axes (depth would have no length)."""
     figure, low, high = figure_of(axes), bounds[0], bounds[1].copy()
-    bar = _round_length((high[2] - low[2]) / 6.0)
+    bar = round_down((high[2] - low[2]) / 6.0)
     x = high[0] + 0.05 * (high[2] - low[2])
-    axes.plot([x, x], [low[1]] * 2, [low[2], low[2] + bar], color=BAR, lw=2, solid_capstyle="butt", clip_on=False)
-    axes.text(x, low[1], low[2] + bar / 2, f"  {bar:g} µm", ha="left", va="center", color=BAR, fontsize=9)
+    axes.plot([x, x], [low[1]] * 2, [low[2], low[2] + bar], color=INK, lw=2, solid_capstyle="butt", clip_on=False)
+    axes.text(x, low[1], low[2] + bar / 2, f"  {bar:g} µm", ha="left", va="center", color=INK, fontsize=9)
     high[0] = x + 0.15 * (high[2] - low[2])  # room for the label
     extent = high - low
     height = 6.0
@@ -203,12 +193,6 @@ def _front_view(axes: Any, bounds: NDArray[np.float64]) -> None:
     axes.set_box_aspect(tuple(extent))
     fitting = 0.92 * np.min(figure.get_size_inches() * 72.0 / extent[[0, 2]])
     axes.set_box_aspect(tuple(extent), zoom=fitting / _points_per_um(axes))
-
-
-def _round_length(length: float) -> float:
-    """Return the largest of 1, 2, 5, 10, 20, … that is not above ``length``."""
-    power = 10.0 ** np.floor(np.log10(length))
-    return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= length * (1 + 1e-9)))
 
 
 def _points_per_um(axes: Any) -> float:

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.results.cell_response import CellResponse
 from hnnlib.results.dipole import Dipole, average_dipoles
+from hnnlib.viz.colors import colors_of, type_colors
 from hnnlib.viz.dipole import layer_title, moment_label
 from hnnlib.viz.style import (
-    COLORS,
-    DRIVE_COLORS,
-    colors_of,
     finish,
     legend_above,
     one_axes,
@@ -26,7 +24,7 @@ from hnnlib.viz.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot_spikes_hist", "plot_spikes_raster"]
+__all__ = ["check_response", "plot_spikes_hist", "plot_spikes_raster", "raster_types", "spikes_of"]
 
 N_BINS = 50
 
@@ -56,7 +54,7 @@ def plot_spikes_hist(
         a list has one histogram for each of its strings; a dict has its own labels. Left out: each drive, or all
         types if no drive has spikes.
     color : color, list of color or dict of str to color, optional
-        One for all, one for each histogram, or by label.
+        One for all, one for each histogram, or by label. Left out: each type has the colour that it has in all figures.
     invert_spike_types : str or list of str, optional
         Labels of the histograms that hang from the top, on a mirrored axis at the right with the same limits.
     show : bool
@@ -78,15 +76,15 @@ def plot_spikes_hist(
     UnknownName
         If no spikes have such a type, or a label is not drawn.
     """
-    _check_response(cell_response)
+    check_response(cell_response)
     trials = trial_numbers(trial_idx, cell_response.n_trials)
     groups = _groups(cell_response, spike_types)
     inverted = [invert_spike_types] if isinstance(invert_spike_types, str) else list(invert_spike_types or ())
     for name in inverted:
         if name not in groups:
             raise UnknownName("invert_spike_types", name, "histogram", groups)
-    is_cells = set(groups) <= set(cell_response.cell_type_names or ())
-    colors = colors_of(list(groups), color, cycle=COLORS if is_cells else DRIVE_COLORS)
+    own = type_colors(cell_response)
+    colors = colors_of(list(groups), color, cycle=[own[types[0]] for types in groups.values()])
     spikes = {label: _times_of(cell_response, types, trials) for label, types in groups.items()}
     edges = _edges(cell_response, spikes, kwargs_hist)
     options = {"histtype": "stepfilled", "alpha": 0.75, "linewidth": 1.0, **kwargs_hist}
@@ -108,7 +106,8 @@ def plot_spikes_hist(
     return finish(figure, show)
 
 
-def _check_response(response: Any) -> None:
+def check_response(response: Any) -> None:
+    """Raise unless ``response`` is a `CellResponse`."""
     if not isinstance(response, CellResponse):
         raise InvalidType(
             "cell_response", response, "must be a CellResponse (net.cell_response is one after simulate_dipole)"
@@ -246,15 +245,16 @@ def plot_spikes_raster(
     UnknownName
         If there is no such type.
     """
-    _check_response(cell_response)
+    check_response(cell_response)
     trials = trial_numbers(trial_idx, cell_response.n_trials)
-    names = _raster_types(cell_response, cell_types)
-    palette = colors_of(names, colors, argument="colors")
+    names = raster_types(cell_response, cell_types)
+    own = type_colors(cell_response)
+    palette = colors_of(names, colors, argument="colors", cycle=[own[name] for name in names])
     if overlay_dipoles and dpl is None:
         raise InvalidValue("dpl", dpl, "must be given to overlay dipoles")
     figure, ax = one_axes(ax, size=(6.4, 4.0))
     for name in names:
-        times, gids = _spikes_of(cell_response, name, trials)
+        times, gids = spikes_of(cell_response, name, trials)
         ax.plot(times, gids, ".", ms=marker_size, mew=0, color=palette[name], label=name)
     if cell_response.times is not None and cell_response.times.size > 1:
         ax.set_xlim(cell_response.times[0], cell_response.times[-1])
@@ -270,7 +270,8 @@ def plot_spikes_raster(
     return finish(figure, show)
 
 
-def _raster_types(response: CellResponse, cell_types: Sequence[str] | None) -> list[str]:
+def raster_types(response: CellResponse, cell_types: Sequence[str] | None) -> list[str]:
+    """Return the types and drives asked for, or all cell types for None."""
     cells = list(response.cell_type_names or ())
     known = [*cells, *(name for name in response.cell_types if name not in cells)]
     if cell_types is None:
@@ -282,7 +283,8 @@ def _raster_types(response: CellResponse, cell_types: Sequence[str] | None) -> l
     return names
 
 
-def _spikes_of(response: CellResponse, name: str, trials: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+def spikes_of(response: CellResponse, name: str, trials: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return times (ms) and gids of the spikes of a type in some trials."""
     chosen = [response.spike_types[i] == name for i in trials]
     times = [response.spike_times[i][mask] for i, mask in zip(trials, chosen, strict=True)]
     gids = [response.spike_gids[i][mask] for i, mask in zip(trials, chosen, strict=True)]

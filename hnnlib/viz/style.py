@@ -1,4 +1,4 @@
-"""What all figures share: the style sheet, colours, new figures, showing and saving them."""
+"""What all figures share: the style sheet, new figures, showing and saving them."""
 
 from __future__ import annotations
 
@@ -10,36 +10,33 @@ import numpy as np
 from immutabledict import immutabledict
 
 from hnnlib.base.atomic import check_writable, replacing
-from hnnlib.base.errors import InvalidType, InvalidValue, OutputError, UnknownName
+from hnnlib.base.errors import InvalidType, InvalidValue, OutputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
-    "COLORS",
-    "DRIVE_COLORS",
+    "INK",
     "STYLE",
+    "add_colorbar",
     "check_axes",
     "check_figure_path",
-    "colors_of",
     "figure_of",
     "finish",
     "legend_above",
     "new_axes",
     "one_axes",
     "put_title",
+    "round_down",
     "save_figure",
     "trial_numbers",
     "whole_numbers",
+    "zero_line",
 ]
 
-COLORS = ("#CC79A7", "#0072B2", "#E69F00", "#D55E00", "#009E73", "#56B4E9", "#5D3A9B", "#7F7F7F")
-"""Colours of populations that name none: those that colour-blind people tell apart (Okabe & Ito 2008), without the
-yellow that is faint on white; violet and grey follow."""
-
-DRIVE_COLORS = ("#009E73", "#56B4E9", "#5D3A9B", "#7F7F7F", "#CC79A7", "#E69F00", "#0072B2", "#D55E00")
-"""The same colours for drives, beginning with those that the standard populations leave free."""
+INK = "#202020"
+"""What has no colour of its own, and text."""
 
 STYLE: Mapping[str, Any] = immutabledict(
     {
@@ -50,7 +47,7 @@ STYLE: Mapping[str, Any] = immutabledict(
         "axes.spines.right": False,
         "axes.linewidth": 0.8,
         "axes.edgecolor": "#404040",
-        "axes.labelcolor": "#202020",
+        "axes.labelcolor": INK,
         "axes.formatter.use_mathtext": True,
         "xtick.labelsize": 9.0,
         "ytick.labelsize": 9.0,
@@ -67,13 +64,15 @@ STYLE: Mapping[str, Any] = immutabledict(
 """matplotlib's settings while a figure of ours is made; axes that are handed in keep their own."""
 
 
-def new_axes(n_rows: int = 1, *, size: tuple[float, float], three_d: bool = False, **layout: Any) -> tuple[Any, Any]:
-    """Return a new figure and its axes, one below the other on a common time axis.
+def new_axes(
+    n_rows: int = 1, n_columns: int = 1, *, size: tuple[float, float], three_d: bool = False, **layout: Any
+) -> tuple[Any, list[Any]]:
+    """Return a new figure and its axes; those below each other have a common time axis.
 
     Parameters
     ----------
-    n_rows : int
-        Number of axes.
+    n_rows, n_columns : int
+        Number of axes below each other, and beside each other.
     size : tuple of float
         Width and height (inches).
     three_d : bool
@@ -86,7 +85,7 @@ def new_axes(n_rows: int = 1, *, size: tuple[float, float], three_d: bool = Fals
     figure : matplotlib.figure.Figure
         The figure.
     axes : list of matplotlib.axes.Axes
-        Its axes from top to bottom.
+        Its axes, row by row.
     """
     import matplotlib as mpl
     import matplotlib.pyplot as plt
@@ -95,14 +94,14 @@ def new_axes(n_rows: int = 1, *, size: tuple[float, float], three_d: bool = Fals
     with mpl.rc_context(settings):
         figure, axes = plt.subplots(
             n_rows,
+            n_columns,
             figsize=size,
             layout="constrained",
-            sharex=n_rows > 1,
             squeeze=False,
             subplot_kw={"projection": "3d"} if three_d else None,
-            **layout,
+            **{"sharex": n_rows > 1, **layout},
         )
-        axes = list(axes[:, 0])
+        axes = list(axes.ravel())
     for ax in axes:
         # Ticks are made when they are first drawn, long after the style has been left again.
         ax.tick_params(labelsize=STYLE["xtick.labelsize"], colors=STYLE["xtick.color"], width=0.8)
@@ -110,7 +109,7 @@ def new_axes(n_rows: int = 1, *, size: tuple[float, float], three_d: bool = Fals
 
 
 def one_axes(ax: Any, *, size: tuple[float, float], three_d: bool = False) -> tuple[Any, Any]:
-    """Return ``ax`` and its figure, or new ones where it is None.
+    """Return the figure of ``ax`` and ``ax``, or new ones where it is None.
 
     Raises
     ------
@@ -143,7 +142,7 @@ def check_axes(path: str, ax: Any, three_d: bool = False) -> Axes:
 def put_title(ax: Axes, text: str) -> None:
     """Write a title over the left end of the axes."""
     # Location and weight are read from the style when a title is written: by then it has been left.
-    ax.set_title(text, loc="left", fontsize=STYLE["axes.titlesize"], fontweight="bold", color="#202020")
+    ax.set_title(text, loc="left", fontsize=STYLE["axes.titlesize"], fontweight="bold", color=INK)
 
 
 def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, room: float = 1.0) -> int:
@@ -187,6 +186,45 @@ def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, room:
     return rows
 
 
+def add_colorbar(mappable: Any, ax: Axes, label: str, *, own: bool = True, inside: bool = False, **options: Any) -> Any:
+    """Explain colours beside the axes, or ``inside`` them, and return the bar.
+
+    In a figure of our ``own`` the axes keep their width, so that time axes above each other stay aligned; in a user's
+    figure, whose margins are not ours to widen, the bar takes its room from the axes, as is matplotlib's custom.
+    """
+    from matplotlib.ticker import ScalarFormatter
+
+    place: dict[str, Any] = {"ax": ax}
+    if inside:
+        place = {"cax": ax.inset_axes((0.955, 0.08, 0.02, 0.84))}
+    elif own:
+        place = {"cax": ax.inset_axes((1.02, 0.0, 0.025, 1.0))}
+    bar = figure_of(ax).colorbar(mappable, **place, **options)
+    if isinstance(bar.formatter, ScalarFormatter):
+        bar.formatter.set_powerlimits((-2, 4))  # 4.5 × 10⁻⁴ once, rather than 0.00045 at each tick
+        bar.formatter.set_useMathText(True)
+    bar.ax.yaxis.get_offset_text().set(size=STYLE["ytick.labelsize"], color=STYLE["ytick.color"])
+    bar.set_label(label, size=STYLE["axes.labelsize"], color=INK)
+    bar.ax.tick_params(labelsize=STYLE["ytick.labelsize"], colors=STYLE["ytick.color"], width=0.8)
+    bar.outline.set(linewidth=0.8, edgecolor=STYLE["axes.edgecolor"])
+    if inside:
+        # Over colours of any lightness: white letters with a black rim.
+        from matplotlib.patheffects import withStroke
+
+        bar.ax.yaxis.set_ticks_position("left")
+        bar.ax.yaxis.set_label_position("left")
+        bar.ax.tick_params(colors="white")
+        for text in (bar.ax.yaxis.label, bar.ax.yaxis.get_offset_text(), *bar.ax.get_yticklabels()):
+            text.set(color="white", path_effects=[withStroke(linewidth=2.0, foreground="black")])
+    return bar
+
+
+def round_down(length: float) -> float:
+    """Return the largest of …, 1, 2, 5, 10, 20, … that is not above ``length``."""
+    power = 10.0 ** np.floor(np.log10(length))
+    return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= length * (1 + 1e-9)))
+
+
 def whole_numbers(axis: Any) -> None:
     """Put ticks at whole numbers only; an axis with ticks of another kind (logarithmic) is left alone."""
     from matplotlib.ticker import MaxNLocator
@@ -194,6 +232,11 @@ def whole_numbers(axis: Any) -> None:
     locator = axis.get_major_locator()
     if isinstance(locator, MaxNLocator):
         locator.set_params(integer=True)
+
+
+def zero_line(ax: Axes) -> None:
+    """Draw a faint line at zero, behind everything."""
+    ax.axhline(0.0, color="#BFBFBF", lw=0.8, zorder=0)
 
 
 def finish(figure: Figure, show: bool) -> Figure:
@@ -206,60 +249,6 @@ def finish(figure: Figure, show: bool) -> Figure:
     if show and figure.canvas.manager is not None and figure.canvas.required_interactive_framework is not None:
         plt.show()
     return figure
-
-
-def colors_of(
-    names: Sequence[str], given: Any = None, *, argument: str = "color", cycle: Sequence[str] = COLORS
-) -> dict[str, Any]:
-    """Return a colour for each name.
-
-    Parameters
-    ----------
-    names : sequence of str
-        What is drawn.
-    given : color, list of color, dict of str to color, optional
-        One colour for all, one for each, or some by name; what it leaves out takes the next colour of ``cycle``.
-    argument : str
-        Name of the argument, for errors.
-    cycle : sequence of color
-        The colours where none is given.
-
-    Returns
-    -------
-    colors : dict of str to color
-        By name.
-
-    Raises
-    ------
-    InvalidValue
-        If a list has not one colour for each name, or a colour is none.
-    UnknownName
-        If a dict has a name that is not drawn.
-    """
-    colors = {name: cycle[i % len(cycle)] for i, name in enumerate(names)}
-    if given is None:
-        return colors
-    if isinstance(given, Mapping):
-        for name in given:
-            if name not in colors:
-                raise UnknownName(argument, name, "name of what is drawn", names)
-        colors.update({name: _color(f"{argument}[{name!r}]", c) for name, c in given.items()})
-        return colors
-    if isinstance(given, list):
-        if len(given) != len(names):
-            raise InvalidValue(
-                f"len({argument})", len(given), f"must be {len(names)}, one colour for each of {', '.join(names)}"
-            )
-        return {name: _color(f"{argument}[{i}]", given[i]) for i, name in enumerate(names)}
-    return dict.fromkeys(names, _color(argument, given))
-
-
-def _color(path: str, value: Any) -> Any:
-    from matplotlib.colors import is_color_like
-
-    if not is_color_like(value):
-        raise InvalidValue(path, value, "is no colour of matplotlib's, e.g. 'k', 'tab:blue', '#0072B2'")
-    return value
 
 
 def trial_numbers(trial_idx: Any, n_trials: int) -> list[int]:

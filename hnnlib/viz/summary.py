@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from hnnlib.analysis.peaks import Peak, find_peaks
 from hnnlib.base.errors import InvalidType, InvalidValue
-from hnnlib.base.schema import from_plain
 from hnnlib.results.cell_response import CellResponse
 from hnnlib.results.dipole import Dipole, average_dipoles
 from hnnlib.results.result import Result
 from hnnlib.spec.network import NetworkSpec
-from hnnlib.viz.cells import population_colors
+from hnnlib.viz.colors import COLORS, colors_of, population_colors
 from hnnlib.viz.dipole import layer_title, moment_label
+from hnnlib.viz.network import recorded_network
 from hnnlib.viz.spikes import plot_spikes_hist, plot_spikes_raster
 from hnnlib.viz.style import (
-    COLORS,
+    INK,
     check_figure_path,
-    colors_of,
     finish,
     legend_above,
     new_axes,
     put_title,
     save_figure,
+    zero_line,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_result"]
 
-INK = "#202020"
 PANELS = (("drives", 1.0), ("dipole", 2.4), ("layers", 1.7), ("spikes", 2.6))
 """Kinds of panels from top to bottom, with their heights."""
 
@@ -103,7 +102,7 @@ def plot_result(
         raise InvalidType("result", result, "must be a Result, as simulate() or read_result() return it")
     if path is not None:
         check_figure_path(path, overwrite)
-    network = _network_of(result)
+    network = recorded_network(result)
     dipoles = [_processed(dpl, scale, smooth) for dpl in result.dipoles]
     panels = _panels(result, dipoles)
     if not panels:
@@ -128,15 +127,6 @@ def plot_result(
     if path is not None:
         save_figure(figure, path, overwrite)
     return finish(figure, show)
-
-
-def _network_of(result: Result) -> NetworkSpec | None:
-    plain = result.provenance.get("network")
-    try:
-        return None if plain is None else from_plain(NetworkSpec, plain)
-    except InvalidValue:
-        # Written by another version: the figure can do without names and colours of its populations.
-        return None
 
 
 def _processed(dpl: Dipole, scale: float, smooth: float | None) -> Dipole:
@@ -176,7 +166,7 @@ def _draw_dipole(ax: Any, dipoles: Sequence[Dipole]) -> None:
         for i, dpl in enumerate(dipoles):
             ax.plot(dpl.times, dpl.data["agg"], color="#8C8C8C", lw=0.9, label="trials" if i == 0 else None)
     ax.plot(mean.times, mean.data["agg"], color=INK, lw=2.2 if len(dipoles) > 1 else 1.4, label="average")
-    ax.axhline(0.0, color="#BFBFBF", lw=0.8, zorder=0)
+    zero_line(ax)
     ax.set_ylabel(moment_label(mean))
     put_title(ax, "Current dipole")
     if len(dipoles) > 1:
@@ -229,7 +219,7 @@ def _draw_layers(ax: Any, dipoles: Sequence[Dipole], network: NetworkSpec | None
         colors.update(
             {f"L{p.layer}": own[name] for name, p in network.populations.items() if p.measure_dipole and p.layer}
         )
-    ax.axhline(0.0, color="#BFBFBF", lw=0.8, zorder=0)
+    zero_line(ax)
     for name in layers:
         ax.plot(mean.times, mean.data[name], color=colors[name], lw=1.6, label=layer_title(name))
     ax.set_ylabel(moment_label(mean).replace("Dipole moment", "Moment"))

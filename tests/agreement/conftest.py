@@ -1,18 +1,24 @@
-"""One scenario, every engine: small networks that between them use all that an engine must do."""
+"""One scenario, every engine, and one network, every launcher: between them they use all that these must do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
 import numpy as np
 import pytest
+from immutabledict import immutabledict
 
+import hnnlib as hn
+from hnnlib.backends.neuron.engine import NeuronEngine
+from hnnlib.backends.protocol import join
 from hnnlib.models.columns import calcium, law_2021, neymotin_2020
 from hnnlib.params.flat import add_drives
 from hnnlib.plan.tables import Plan
-from hnnlib.results.records import TrialRecord
+from hnnlib.results.records import Records, TrialRecord
 from hnnlib.spec.cells import CellSpec, SectionSpec, SynapseSpec
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, EvokedDrive, PoissonDrive, SpikeTrainDrive
@@ -24,7 +30,7 @@ from hnnlib.spec.run import RunSpec
 _CELLS = ("L2_basket", "L2_pyramidal", "L5_basket", "L5_pyramidal")
 
 
-def _column(params: Mapping[str, Any], mesh: tuple[int, int], **changes: Any) -> NetworkSpec:
+def _column(params: Mapping[str, Any], mesh: tuple[int, int], **changes: Any) -> hn.NetworkSpec:
     return attrs.evolve(neymotin_2020(params, mesh), baseline=None, **changes)
 
 
@@ -292,3 +298,166 @@ def agreement() -> Callable[[Plan, TrialRecord, TrialRecord], Agreement]:
         )
 
     return compare
+
+
+# ------------------------------------------------------- one network that has all that goes into a plan, for launchers
+
+
+@attrs.frozen(eq=False)
+class Rich:
+    """All kinds of drives, a bias, pruned connections, electrodes and recordings, and how that is run."""
+
+    net: hn.Network
+    tstop: float
+    record: hn.Record
+
+    def run(self, net: hn.Network | None = None, **given: Any) -> hn.Result:
+        """Simulate this network, or another, on NEURON if no other engine is named."""
+        options = {"tstop": self.tstop, "record": self.record, "engine": "neuron", **given}
+        return hn.simulate(self.net if net is None else net, **options)
+
+    def assert_same(self, one: hn.Result, other: hn.Result, n_trials: int | None = None) -> None:
+        """Compare bit by bit everything that was measured, in the first trials or all."""
+        n = one.n_trials if n_trials is None else n_trials
+        assert min(one.n_trials, other.n_trials) >= n
+        dipoles = [[d.data["agg"].tobytes() for d in result.dipoles[:n]] for result in (one, other)]
+        assert dipoles[0] == dipoles[1]
+        assert list(one.dipoles[:n]) == list(other.dipoles[:n])
+        mine, theirs = one.cell_response, other.cell_response
+        assert set(mine.recordings) == set(theirs.recordings) == {"vsec", "isec", "ca"}
+        for trial in range(n):
+            for name in ("spike_times", "spike_gids", "spike_types"):
+                np.testing.assert_array_equal(getattr(mine, name)[trial], getattr(theirs, name)[trial])
+            for name in ("vsec", "isec", "ca"):
+                _assert_same_tree(getattr(mine, name)[trial], getattr(theirs, name)[trial])
+        assert set(one.potentials) == set(other.potentials)
+        for name, potentials in one.potentials.items():
+            np.testing.assert_array_equal(potentials.voltages[:n], other.potentials[name].voltages[:n])
+
+
+def _assert_same_tree(one: Any, other: Any) -> None:
+    if isinstance(one, dict) or hasattr(one, "keys"):
+        assert list(one) == list(other)
+        for key in one:
+            _assert_same_tree(one[key], other[key])
+    else:
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="session")
+def rich() -> Rich:
+    """A network that has all that goes into a plan."""
+    weights = {"L2_pyramidal": 0.002, "L5_pyramidal": 0.004}
+    net = hn.neymotin_2020_model(mesh_shape=(3, 3))
+    net.add_evoked_drive("evoked", mu=15.0, sigma=3.0, numspikes=2, location="proximal", weights_ampa=weights)
+    net.add_evoked_drive(
+        "together",
+        mu=22.0,
+        sigma=2.0,
+        numspikes=1,
+        location="distal",
+        n_drive_cells=1,
+        cell_specific=False,
+        weights_nmda=weights,
+        event_seed=4,
+    )
+    net.add_poisson_drive(
+        "poisson",
+        rate_constant={"L2_pyramidal": 80.0, "L5_pyramidal": 120.0},
+        location="distal",
+        weights_ampa=weights,
+        probability=0.6,
+    )
+    net.add_bursty_drive(
+        "bursty",
+        tstart=8.0,
+        tstart_std=1.0,
+        burst_rate=60.0,
+        burst_std=1.5,
+        n_drive_cells=4,
+        location="proximal",
+        weights_ampa={"L2_basket": 0.01, "L5_basket": 0.01},
+    )
+    net.add_spike_train_drive(
+        "replay", spike_data={"a": [5.0, 12.5], "b": [30.0]}, location="soma", weights_ampa={"L5_basket": 0.05}
+    )
+    net.add_tonic_bias(amplitude={"L2_basket": 0.3, "L5_pyramidal": 0.5}, t0=3.0, tstop=35.0)
+    for i in hn.pick_connection(net, src_gids="L2_pyramidal", target_gids="L5_pyramidal"):
+        net.put(f"connections.{i}.probability", 0.5)
+    net.add_electrode_array("laminar", [(50.0, 50.0, z) for z in (-300.0, 500.0, 1300.0)], method="lsa")
+    return Rich(net, tstop=40.0, record=hn.Record(vsec="soma", isec=("apical_tuft",), ca=("soma",), every=10))
+
+
+@pytest.fixture(scope="session")
+def rich_serial(rich: Rich) -> hn.Result:
+    """Three trials of the rich network in this process."""
+    return rich.run(n_trials=3)
+
+
+@pytest.fixture(scope="session")
+def other_network() -> hn.Network:
+    """A network of other cells than the rich one's."""
+    net = hn.law_2021_model(mesh_shape=(2, 2), add_drives_from_params=True)
+    net.add_electrode_array("one", (10.0, 10.0, 500.0))
+    return net
+
+
+@pytest.fixture(scope="session")
+def faulty_engine() -> Callable[..., Any]:
+    """Return a function that makes an engine: NEURON, but another function is called first in the named trials.
+
+    That function takes the plan and the trial and returns the plan to run, or never returns.
+    """
+
+    def make(happens: Callable[[Plan, int], Plan], trials: Iterable[int]) -> Any:
+        # Classes and functions of functions travel to workers by value: those can't import a test module.
+        class Faulty:
+            name, options, threads, splits_trials = "faulty", immutabledict(), 1, False
+
+            def obstacles(self, plan: Plan) -> list[str]:
+                return []
+
+            def run(self, plan: Plan, asked: Iterable[int], progress: Any = None) -> Records:
+                parts = [NeuronEngine().run(happens(plan, t) if t in trials else plan, [t], progress) for t in asked]
+                return join(parts)
+
+        return Faulty()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def breaking_engine(faulty_engine: Callable[..., Any]) -> Any:
+    """NEURON, but the weights of trial 2 are no numbers."""
+
+    def no_numbers(plan: Plan, trial: int) -> Plan:
+        return attrs.evolve(plan, edges=attrs.evolve(plan.edges, weight_uS=plan.edges.weight_uS * np.nan))
+
+    return faulty_engine(no_numbers, [2])
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """Return a function that waits for what other processes do, and fails when that takes too long (s)."""
+
+    def wait(condition: Callable[[], object], limit: float = 60.0) -> None:
+        end = time.monotonic() + limit
+        while not condition():
+            assert time.monotonic() < end, f"waited for {limit:g} s"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def is_gone() -> Callable[[int], bool]:
+    """Return a function that tells whether there is no process of a number any more."""
+
+    def gone(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    return gone

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from hnnlib.base.errors import InvalidValue
 from hnnlib.base.schema import digest, from_plain, get_at, put_at, to_plain
+from hnnlib.spec.clamps import CurrentClamp
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, EvokedDrive, PoissonDrive, SpikeTrainDrive
+from hnnlib.spec.events import SynapticEvents
 from hnnlib.spec.layout import AtPoints, Grid, OnGrid
 from hnnlib.spec.network import Electrodes, NetworkSpec, Population, TonicBias
 from hnnlib.spec.run import Record, RunSpec
@@ -86,6 +88,19 @@ def networks(draw: st.DrawFn, cell: Any, min_drives: int = 0) -> NetworkSpec:
     biases = st.dictionaries(
         st.sampled_from(chosen), st.builds(TonicBias, amplitude=finite, section=st.sampled_from(SECTIONS))
     )
+    cells = st.dictionaries(st.sampled_from(chosen), st.none(), min_size=1)
+    clamps = st.builds(
+        CurrentClamp, cells=cells, amplitude=finite, delay=not_negative, duration=st.none() | not_negative
+    )
+    forced = st.builds(
+        SynapticEvents,
+        times=st.lists(not_negative, min_size=1, max_size=3),
+        pre=st.none() | cells,
+        post=st.none() | cells,
+        receptor=st.sampled_from([None, "ampa"]),
+        mode=st.sampled_from(["add", "replace", "isolate"]),
+        weight_scale=not_negative,
+    )
     electrodes = st.builds(
         Electrodes,
         positions=st.lists(points, min_size=1, max_size=2),
@@ -99,6 +114,8 @@ def networks(draw: st.DrawFn, cell: Any, min_drives: int = 0) -> NetworkSpec:
         connections=draw(st.lists(connections, max_size=3)),
         drives=draw(st.dictionaries(names, drives(chosen), min_size=min_drives, max_size=3)),
         biases=draw(st.dictionaries(names, biases, max_size=2)),
+        synaptic_events=draw(st.dictionaries(names.map("forced {}".format), forced, max_size=2)),
+        current_clamps=draw(st.dictionaries(names, clamps, max_size=2)),
         electrodes=draw(st.dictionaries(names, electrodes, max_size=2)),
         threshold=draw(finite),
         baseline=draw(st.sampled_from([None, "settle"])),

@@ -43,7 +43,7 @@ class Simulation:
 class KeepingEngine:
     """NEURON, with a memory of what it returned."""
 
-    name = "neuron"
+    name, threads, splits_trials = "neuron", 1, False
 
     def __init__(self) -> None:
         from hnnlib.backends.neuron.engine import NeuronEngine

@@ -48,6 +48,7 @@ class FastEngine:
     """
 
     name = "fast"
+    splits_trials = False
 
     def __init__(self, rates: str = "tables", precision: str = "float64", threads: int = 1) -> None:
         if rates not in RATES:

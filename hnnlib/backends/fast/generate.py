@@ -22,7 +22,7 @@ class Kernel:
     constants: np.ndarray  # flat
     initial: np.ndarray  # one value per row of the state
     columns: tuple[tuple[int, Gate, str], ...]  # of the table: (use, gate, 'inf' or 'decay')
-    rows: Mapping[str, int]  # name -> first row in the state: V, imem, isyn, ion.cai, ...
+    rows: Mapping[str, int]  # name -> first row in the state: V, isyn, ion.cai, ...
 
 
 class _Rows:
@@ -61,7 +61,6 @@ class _Writer:
         self._axial = self._constants.add(np.append(tree.conductance_uS, 0.0), ("axial conductance",))
         for row in ("V", "D", "R"):
             self._rows.add(row, np.append(model.initial_v if row == "V" else np.zeros(self._n), 0.0))
-        self._rows.add("imem", np.zeros(self._n))
         self._rows.add("isyn", np.zeros(n_sites))
         for k, use in enumerate(model.uses):
             size = n_sites if use.is_point else self._n
@@ -296,7 +295,7 @@ class _Writer:
                 mechanism[use.places] = k
         node = tree.node_of_segment[sites.segment] if m.template.n_sites else np.zeros(1, np.int64)
         spike = int(tree.node_of_segment[m.template.spike_segment])
-        offsets = {x: self._rows.first[x] for x in ("V", "D", "R", "imem", "isyn")}
+        offsets = {x: self._rows.first[x] for x in ("V", "D", "R", "isyn")}
         declared = ", ".join(f"{x} = {v}" for x, v in offsets.items())
         cai = self._rows.first.get("ion.cai", -1)
         n_columns = len(self._columns)
@@ -321,15 +320,6 @@ struct {self._name} {{
         vec* __restrict s, T const* __restrict c, Table const& table, int const* used, int n_used) {{
         (void)table; (void)used; (void)n_used;
         {_body(advance)}
-    }}
-    // total current out of the membrane (nA): what flows in along the tree
-    static inline void membrane(vec* __restrict s, T const* __restrict c) {{
-        for (int i = 0; i < n_nodes; ++i) s[imem + i] = vec{{}};
-        for (int i = n_nodes - 1; i > 0; --i) {{
-            vec const flow = c[{self._axial} + i] * (s[V + parent[i]] - s[V + i]);
-            s[imem + i] += flow;
-            s[imem + parent[i]] -= flow;
-        }}
     }}
     static inline void receive(vec* s, T const* c, int j, int lane, T weight) {{
         (void)s; (void)c; (void)j; (void)lane; (void)weight;

@@ -10,6 +10,7 @@ import numpy as np
 from hnnlib.backends.fast.generate import Kernel
 from hnnlib.backends.fast.model import KernelModel
 from hnnlib.backends.fast.table import LOW_MV, STEP_MV
+from hnnlib.backends.fast.tree import Tree
 from hnnlib.plan.tables import Plan, Probe
 
 __all__ = ["Packed", "TrialData", "pack", "pack_trial"]
@@ -22,20 +23,23 @@ def _struct(*fields: tuple[str, str]) -> np.dtype:
 _P = "u8"  # a pointer
 _TEMPLATE = _struct(
     ("n_cells", "i8"), ("first_gid", "i8"), ("constants", _P), ("initial", _P), ("table", _P), ("table_low", "f8"),
-    ("table_per_mV", "f8"), ("table_rows", "i8"), ("n_used", "i8"), ("used", _P), ("threshold", _P),
+    ("table_per_mV", "f8"), ("table_rows", "i8"), ("n_used", "i8"), ("most_clamped", "i8"), ("used", _P),
+    ("threshold", _P),
 )  # fmt: skip
 _EDGE = _struct(("block", "i4"), ("site", "i4"), ("lane", "i4"), ("pad", "i4"), ("weight", "f8"), ("delay", "f8"))
 _EVENT = _struct(("step", "i4"), ("site", "i4"), ("lane", "i4"), ("pad", "i4"), ("weight", "f8"))
 _CLAMP = _struct(
-    ("segment", "i4"), ("lane", "i4"), ("amplitude", "f8"), ("absolute", "f8"), ("start", "f8"), ("stop", "f8")
-)
+    ("segment", "i4"), ("lane", "i4"), ("place", "i4"), ("pad", "i4"), ("amplitude", "f8"), ("absolute", "f8"),
+    ("start", "f8"), ("stop", "f8"),
+)  # fmt: skip
 _PICK = _struct(
     ("kind", "i4"), ("index", "i4"), ("lane", "i4"), ("every", "i4"), ("weight", "f8"), ("out", _P), ("stride", "i8")
 )
-_DENSE = _struct(("kind", "i4"), ("every", "i4"), ("weight", _P), ("out", _P), ("stride", "i8"))
+_DENSE = _struct(("every", "i8"), ("n_rows", "i8"), ("weight", _P), ("out", _P), ("stride", "i8"))
 _BLOCK = _struct(
-    ("template", "i8"), ("first_cell", "i8"), ("n_lanes", "i8"), ("n_clamps", "i8"), ("n_picks", "i8"),
-    ("n_dense", "i8"), ("clamps", _P), ("picks", _P), ("dense", _P), ("events", _P), ("event_row", _P),
+    ("template", "i8"), ("first_cell", "i8"), ("n_lanes", "i8"), ("n_clamps", "i8"), ("n_clamped", "i8"),
+    ("n_picks", "i8"), ("n_dense", "i8"), ("clamps", _P), ("picks", _P), ("dense", _P), ("events", _P),
+    ("event_row", _P),
 )  # fmt: skip
 _SPIKE = _struct(("time", "f8"), ("gid", "i8"))
 _JOB = _struct(
@@ -43,7 +47,7 @@ _JOB = _struct(
     ("templates", _P), ("blocks", _P), ("edges", _P), ("edge_row", _P), ("spikes", _P), ("n_spikes", "i8"),
     ("max_spikes", "i8"), ("bad_step", "i8"), ("bad_gid", "i8"), ("bad_segment", "i8"), ("progress", _P), ("stop", _P),
 )  # fmt: skip
-_KINDS = ("v", "i_membrane", "cai", "i_synapse")
+_PICKED = ("v", "cai", "i_synapse")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -57,7 +61,6 @@ class Packed:
     edges: np.ndarray
     edge_row: np.ndarray
     window: int
-    clamps: list[np.ndarray]
     drive_rows: tuple[np.ndarray, ...]  # of live drive edges: drive cell, block, site, lane, weight, delay
     probes: list[_ProbeParts]
     step_end: np.ndarray  # t + dt/2 of each step, as NEURON adds it up
@@ -65,10 +68,18 @@ class Packed:
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class _Clamps:
+    """The clamps of a block."""
+
+    rows: np.ndarray
+    segments: np.ndarray  # that have any
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class _ProbeParts:
     probe: Probe
     picks: list[tuple[int, np.ndarray]]  # block, picks without out; "stride" holds the row for now
-    dense: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]  # block, rows, weights (n, segments, lanes)
+    dense: list[tuple[int, int, np.ndarray]]  # block, first row, weights (rows, values, lanes)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -101,10 +112,15 @@ def pack(
         keep += [constants, initial, sites, threshold, table]
         templates[k] = (
             len(cells), starts[k], constants.ctypes.data, initial.ctypes.data, table.ctypes.data, LOW_MV, 1 / STEP_MV,
-            len(table), len(sites), sites.ctypes.data, threshold.ctypes.data,
+            len(table), len(sites), 0, sites.ctypes.data, threshold.ctypes.data,
         )  # fmt: skip
     blocks, block_of, lane_of = _blocks(plan, len(models), starts, lanes)
     edges, edge_row, window = _edges(plan, live, block_of, lane_of)
+    clamps = _clamps(plan, models, block_of, lane_of, len(blocks))
+    for block, own in zip(blocks, clamps, strict=True):
+        block["n_clamps"], block["clamps"] = len(own.rows), own.rows.ctypes.data
+        block["n_clamped"] = len(own.segments)
+    np.maximum.at(templates["most_clamped"], blocks["template"], blocks["n_clamped"])
     half = 0.5 * plan.run.dt_ms
     t = np.cumsum(np.full(2 * plan.run.n_steps, half))  # one addition after another, as NEURON does
     step_end = np.concatenate([[0.0], t[1::2][:-1]]) + half
@@ -118,7 +134,6 @@ def pack(
         edges=edges,
         edge_row=edge_row,
         window=window,
-        clamps=_clamps(plan, models, block_of, lane_of, len(blocks)),
         drive_rows=(
             plan.edges.source_gid[drive] - plan.n_cells,
             block_of[target],
@@ -127,9 +142,9 @@ def pack(
             plan.edges.weight_uS[drive],
             plan.edges.delay_ms[drive],
         ),
-        probes=[_probe_parts(plan, p, block_of, lane_of, lanes) for p in plan.probes],
+        probes=[_probe_parts(plan, p, models, clamps, block_of, lane_of, lanes) for p in plan.probes],
         step_end=step_end,
-        keep=keep,
+        keep=[*keep, *(own.rows for own in clamps)],
     )
 
 
@@ -183,7 +198,7 @@ def _edges(
 
 def _clamps(
     plan: Plan, models: Sequence[KernelModel], block_of: np.ndarray, lane_of: np.ndarray, n_blocks: int
-) -> list[np.ndarray]:
+) -> list[_Clamps]:
     found: list[list[tuple[float, ...]]] = [[] for _ in range(n_blocks)]
     b = plan.biases
     for gid, section, amplitude, delay, duration in zip(
@@ -192,39 +207,80 @@ def _clamps(
         model = models[plan.cells.template[gid]]
         segment = model.template.sections.middle_segment(section)
         area = model.tree.area_um2[model.tree.node_of_segment[segment]]
-        row = (segment, lane_of[gid], amplitude * 100.0 / area, amplitude, delay, delay + duration)
+        row = (segment, lane_of[gid], 0, 0, amplitude * 100.0 / area, amplitude, delay, delay + duration)
         found[block_of[gid]].append(row)
-    return [np.array(rows, _CLAMP) for rows in found]
+    clamps = []
+    for rows in found:
+        table = np.array(rows, _CLAMP)
+        segments, table["place"] = np.unique(table["segment"], return_inverse=True)
+        clamps.append(_Clamps(rows=table, segments=segments))
+    return clamps
 
 
-def _probe_parts(plan: Plan, probe: Probe, block_of: np.ndarray, lane_of: np.ndarray, lanes: int) -> _ProbeParts:
-    kind = _KINDS.index(probe.quantity)
+def _probe_parts(
+    plan: Plan,
+    probe: Probe,
+    models: Sequence[KernelModel],
+    clamps: Sequence[_Clamps],
+    block_of: np.ndarray,
+    lane_of: np.ndarray,
+    lanes: int,
+) -> _ProbeParts:
     offset = plan.site_offset if probe.quantity == "i_synapse" else plan.segment_offset
     owner = np.searchsorted(offset, probe.index, side="right") - 1
     local = probe.index - offset[owner]
     row = np.repeat(np.arange(probe.n_rows), np.diff(probe.indptr))
     block = block_of[owner]
     picks: list[tuple[int, np.ndarray]] = []
-    dense: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = []
+    dense: list[tuple[int, int, np.ndarray]] = []
     order = np.argsort(block, kind="stable")
     bounds = np.flatnonzero(np.diff(block[order])) + 1
-    is_dense = probe.quantity in ("v", "i_membrane") and len(probe.index) > 4 * probe.n_rows
+    is_dense = probe.quantity == "i_membrane" or (probe.quantity == "v" and len(probe.index) > 4 * probe.n_rows)
     for members in np.split(order, bounds) if len(order) else []:
         b = int(block[members[0]])
         if is_dense:
-            rows = np.unique(row[members])
-            size = plan.templates[plan.cells.template[owner[members[0]]]].n_segments
-            weights = np.zeros((len(rows), size, lanes))
-            place = (np.searchsorted(rows, row[members]), local[members], lane_of[owner[members]])
-            np.add.at(weights, place, probe.weight[members])
-            dense.append((b, rows, weights, np.array([kind])))
+            first, last = int(row[members].min()), int(row[members].max())
+            model = models[plan.cells.template[owner[members[0]]]]
+            shape = (model.template.n_segments, last + 1 - first, lanes)
+            place = np.ravel_multi_index((local[members], row[members] - first, lane_of[owner[members]]), shape)
+            weights = np.bincount(place, probe.weight[members], int(np.prod(shape))).reshape(shape)
+            weights = _on_values(weights, probe.quantity, model.tree, clamps[b].segments)
+            dense.append((b, first, _aligned(weights.swapaxes(0, 1))))
         else:
             part = np.zeros(len(members), _PICK)
-            part["kind"], part["index"], part["lane"] = kind, local[members], lane_of[owner[members]]
+            part["kind"] = _PICKED.index(probe.quantity)
+            part["index"], part["lane"] = local[members], lane_of[owner[members]]
             part["every"], part["weight"] = probe.every, probe.weight[members]
             part["stride"] = row[members]
             picks.append((b, part))
     return _ProbeParts(probe=probe, picks=picks, dense=dense)
+
+
+def _on_values(weights: np.ndarray, quantity: str, tree: Tree, clamped: np.ndarray) -> np.ndarray:
+    """Return weights on segments, shape (n_segments, …), as weights on what a kernel has: voltages, currents of clamps.
+
+    What leaves a membrane has come along the tree or from a clamp, so that membrane currents are no quantity of their own:
+    they are differences of voltages times conductances.
+    """
+    on_nodes = np.zeros((len(tree), *weights.shape[1:]))
+    on_nodes[tree.node_of_segment] = weights
+    if quantity == "v":
+        return np.concatenate([on_nodes, np.zeros((len(clamped), *weights.shape[1:]))])
+    # the current from a parent to its child leaves there and not here
+    flow = tree.conductance_uS[1:, None, None] * (on_nodes[1:] - on_nodes[tree.parent[1:]])
+    on_voltages = np.concatenate([np.zeros_like(on_nodes[:1]), -flow])
+    for child, node in enumerate(tree.parent[1:]):
+        on_voltages[node] += flow[child]
+    return np.concatenate([on_voltages, weights[clamped]])
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """Return a copy at an address that a kernel's vectors don't straddle cache lines from."""
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    begin = -memory.ctypes.data % 64
+    copy = memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[:] = array
+    return copy
 
 
 def _drive_events(plan: Plan, packed: Packed, trial: int) -> tuple[np.ndarray, np.ndarray]:
@@ -265,18 +321,15 @@ def pack_trial(plan: Plan, packed: Packed, trial: int, max_spikes: int | None = 
             own["out"] = out.ctypes.data + 8 * part["stride"]
             own["stride"] = p.n_rows
             picks[b].append(own)
-        for b, rows, weights, kind in parts.dense:
-            table = np.zeros(len(rows), _DENSE)
-            table["kind"], table["every"] = kind[0], p.every
-            table["weight"] = weights.ctypes.data + np.arange(len(rows)) * weights[0].nbytes
-            table["out"], table["stride"] = out.ctypes.data + 8 * rows, p.n_rows
+        for b, first, weights in parts.dense:
+            table = np.zeros(1, _DENSE)
+            table[0] = (p.every, len(weights), weights.ctypes.data, out.ctypes.data + 8 * first, p.n_rows)
             dense[b].append(table)
     keep = [events, starts, blocks, *packed.keep]
     for b in range(len(blocks)):
         own_picks = np.concatenate(picks[b]) if picks[b] else np.zeros(0, _PICK)
         own_dense = np.concatenate(dense[b]) if dense[b] else np.zeros(0, _DENSE)
         keep += [own_picks, own_dense]
-        blocks[b]["n_clamps"], blocks[b]["clamps"] = len(packed.clamps[b]), packed.clamps[b].ctypes.data
         blocks[b]["n_picks"], blocks[b]["picks"] = len(own_picks), own_picks.ctypes.data
         blocks[b]["n_dense"], blocks[b]["dense"] = len(own_dense), own_dense.ctypes.data
         blocks[b]["events"] = events.ctypes.data

@@ -139,8 +139,8 @@ static inline vec atan2_(vec y, vec x) { return each(y, x, [](T a, T b) { return
 static inline vec fmod_(vec x, vec y) { return each(x, y, [](T a, T b) { return std::fmod(a, b); }); }
 
 // ------------------------------------------------------------------------------------------------ rate rows
-template <int S, bool High, int... L>
-static inline vec merge(vec a, vec b, std::integer_sequence<int, L...>) {
+template <int S, bool High, class V, int... L>
+static inline V merge(V a, V b, std::integer_sequence<int, L...>) {
     return __builtin_shufflevector(a, b, ((L & S) ? ((High ? L : L - S) + W) : (High ? L + S : L))...);
 }
 template <int S>
@@ -186,7 +186,7 @@ struct TemplateData {
     double const* initial;    // one value for each row of the block's state
     double const* table;      // rows, or null
     double table_low, table_per_mV;
-    std::int64_t table_rows, n_used;
+    std::int64_t table_rows, n_used, most_clamped;
     std::int32_t const* used;  // sites that events reach or a probe records
     double const* threshold;   // per cell (mV)
 };
@@ -199,24 +199,24 @@ struct Event {  // of a drive: known before the run
     double weight;
 };
 struct Clamp {
-    std::int32_t segment, lane;
+    std::int32_t segment, lane, place, pad;   // place: among the segments of the block that have clamps
     double amplitude, absolute, start, stop;  // amplitude per area (µA/cm² * 1e-3), absolute in nA
 };
 struct Pick {  // row of a probe that is one quantity of one cell
-    std::int32_t kind, index, lane, every;  // kind 0: v, 1: i_membrane, 2: cai, 3: i_synapse
+    std::int32_t kind, index, lane, every;  // kind 0: v of a segment, 1: cai of a segment, 2: i_synapse of a site
     double weight;
     double* out;  // sample s goes to out[s * stride]
     std::int64_t stride;
 };
-struct Dense {  // row of a probe that is a sum over a block's segments
-    std::int32_t kind, every;  // kind 0: v, 1: i_membrane
-    double const* weight;      // [segment][lane]
-    double* out;
+struct Dense {  // rows of a probe that are sums over a block's values: voltages of nodes, then currents of clamps
+    std::int64_t every, n_rows;
+    double const* weight;  // [row][value][lane], aligned
+    double* out;           // row r of sample s is out[s * stride + r]
     std::int64_t stride;
 };
 struct BlockData {
     std::int64_t template_number, first_cell, n_lanes;
-    std::int64_t n_clamps, n_picks, n_dense;
+    std::int64_t n_clamps, n_clamped, n_picks, n_dense;  // n_clamped: segments that have clamps
     Clamp const* clamps;
     Pick const* picks;
     Dense const* dense;
@@ -263,16 +263,63 @@ struct Clock {
     }
 };
 
-struct Memory {  // aligned, zeroed
-    T* data;
-    explicit Memory(std::size_t rows)
-        : data(static_cast<T*>(std::aligned_alloc(64, (rows * sizeof(vec) + 63) / 64 * 64))) {
-        std::memset(data, 0, rows * sizeof(vec));
+template <class E>
+struct Memory {  // of a number of lanes; aligned, zeroed
+    E* data;
+    explicit Memory(std::size_t rows) : data(static_cast<E*>(std::aligned_alloc(64, (bytes_of(rows) + 63) / 64 * 64))) {
+        std::memset(data, 0, bytes_of(rows));
     }
+    static std::size_t bytes_of(std::size_t rows) { return rows * W * sizeof(E); }
     Memory(Memory&& other) noexcept : data(std::exchange(other.data, nullptr)) {}
     Memory(Memory const&) = delete;
     ~Memory() { std::free(data); }
 };
+
+// Samples that are multiplied together: the weights of an electrode array, too many for the fastest cache, are then read
+// once for all of them.
+constexpr int n_together = 8;
+
+static inline dvec load_sum(double const* p) { dvec x; std::memcpy(&x, p, sizeof x); return x; }
+
+// Sum each of N vectors over its lanes; the sums are then the first N numbers of x.
+template <int S, int N>
+static inline void over_lanes(dvec* x) {
+    if constexpr (S < W) {
+        auto const lanes = std::make_integer_sequence<int, W>{};
+        for (int i = 0; i < N; i += 2) {
+            dvec const a = x[i], b = x[std::min(i + 1, N - 1)];
+            x[i / 2] = merge<S, false>(a, b, lanes) + merge<S, true>(a, b, lanes);
+        }
+        over_lanes<S * 2, (N + 1) / 2>(x);
+    }
+}
+
+// Add the sums of R rows to the samples first, first + 1, …: sample k's values are x[k * step][value][lane].
+template <int R, int S>
+static void multiply(Dense const& p, std::int64_t row, double const* x, std::int64_t step, int n_samples, std::int64_t first,
+                     std::int64_t n_values) {
+    double const* const weights = p.weight + row * n_values * W;
+    for (int k = 0; k < n_samples; k += S) {
+        double const* from[S];
+        for (int j = 0; j < S; ++j) from[j] = x + std::min(k + j, n_samples - 1) * step;
+        dvec total[S * R] = {};
+        for (std::int64_t i = 0; i < n_values; ++i) {
+            dvec weight[R];
+            for (int r = 0; r < R; ++r) weight[r] = load_sum(weights + (r * n_values + i) * W);
+            for (int j = 0; j < S; ++j) {
+                dvec const value = load_sum(from[j] + i * W);
+                for (int r = 0; r < R; ++r) total[j * R + r] += weight[r] * value;
+            }
+        }
+        over_lanes<1, S * R>(total);
+        double y[S * R * W];
+        std::memcpy(y, total, sizeof y);
+        for (int j = 0; j < std::min(S, n_samples - k); ++j) {
+            double* const out = p.out + (first + k + j) * p.stride + row;
+            for (int r = 0; r < R; ++r) out[r] += y[j * R + r];
+        }
+    }
+}
 
 static inline T& at(vec* s, int row, int lane) { return reinterpret_cast<T*>(s + row)[lane]; }
 
@@ -284,7 +331,7 @@ struct Arrival {  // of an event within a window
 // What a block has beside its lanes.
 struct Block {
     BlockData const* data;
-    Memory memory;
+    Memory<T> memory;
     std::vector<std::vector<Arrival>> coming;  // by window
     std::vector<Arrival> now, sorted;
     std::vector<int> count;
@@ -303,8 +350,12 @@ struct RunnerOf final : Runner {
     std::vector<int> used;
     Table table;
     TemplateData const* data;
+    Memory<double> collected;  // [sample][value][lane], of one block at a time
+    mutable std::vector<double> injected;   // [segment that has clamps][lane]: what they bring now (nA)
+    mutable int n_collected = 0;
 
-    explicit RunnerOf(TemplateData const& d, std::int32_t const* used_sites, std::int64_t n_used) : data(&d) {
+    explicit RunnerOf(TemplateData const& d, std::int32_t const* used_sites, std::int64_t n_used)
+        : data(&d), collected(n_together * (K::n_nodes + d.most_clamped)) {
         constants.assign(d.constants, d.constants + K::n_constants);
         initial.assign(d.initial, d.initial + K::n_rows);
         used.assign(used_sites, used_sites + n_used);
@@ -325,9 +376,11 @@ struct RunnerOf final : Runner {
     }
 
     Block make(BlockData const& block_data) const override {
-        Block block{&block_data, Memory(K::n_rows), {}, {}, {}, {}};
+        Block block{&block_data, Memory<T>(K::n_rows), {}, {}, {}, {}};
         for (int r = 0; r < K::n_rows; ++r) store(block.memory.data + r * W, splat(initial[r]));
+        injected.assign(block_data.n_clamped * W, 0.0);
         take(block, reinterpret_cast<vec*>(block.memory.data), 0);
+        spend(block_data, 0);
         return block;
     }
 
@@ -336,31 +389,36 @@ struct RunnerOf final : Runner {
         for (std::int64_t k = 0; k < d.n_picks; ++k) {
             Pick const& p = d.picks[k];
             if (sample_step % p.every) continue;
-            int const node = p.kind == 3 ? p.index : K::node_of_segment[p.index];
-            int const row = p.kind == 0   ? K::V + node
-                            : p.kind == 1 ? K::imem + node
-                            : p.kind == 2 ? K::cai + node
-                                          : K::isyn + node;
+            int const row = p.kind == 0   ? K::V + K::node_of_segment[p.index]
+                            : p.kind == 1 ? K::cai + K::node_of_segment[p.index]
+                                          : K::isyn + p.index;
             p.out[(sample_step / p.every) * p.stride] += p.weight * at(s, row, p.lane);
         }
+        if (!d.n_dense) return;
+        double* const to = collected.data + n_collected * (K::n_nodes + d.n_clamped) * W;
+        for (int i = 0; i < K::n_nodes; ++i) {
+            dvec const v = __builtin_convertvector(s[K::V + i], dvec);
+            std::memcpy(to + i * W, &v, sizeof v);
+        }
+        std::copy(injected.begin(), injected.end(), to + K::n_nodes * W);
+        if (++n_collected == n_together) spend(d, sample_step);
+    }
+
+    // Multiply what was collected, up to this step, by the weights of the probes.
+    void spend(BlockData const& d, std::int64_t last_step) const {
+        std::int64_t const first_step = last_step - n_collected + 1, n_values = K::n_nodes + d.n_clamped;
         for (std::int64_t k = 0; k < d.n_dense; ++k) {
             Dense const& p = d.dense[k];
-            if (sample_step % p.every) continue;
-            int const first = p.kind == 0 ? K::V : K::imem;
-            constexpr int n = sizeof(K::node_of_segment) / sizeof(int);
-            dvec even = {}, odd = {};
-            for (int i = 0; i < n; i += 2) {
-                dvec weight;
-                std::memcpy(&weight, p.weight + i * W, sizeof weight);
-                even += weight * __builtin_convertvector(s[first + K::node_of_segment[i]], dvec);
-                if (i + 1 == n) break;
-                std::memcpy(&weight, p.weight + (i + 1) * W, sizeof weight);
-                odd += weight * __builtin_convertvector(s[first + K::node_of_segment[i + 1]], dvec);
-            }
-            double total = 0;
-            for (int l = 0; l < W; ++l) total += even[l] + odd[l];
-            p.out[(sample_step / p.every) * p.stride] += total;
+            std::int64_t const first = (first_step + p.every - 1) / p.every;  // sample
+            int const n = static_cast<int>(last_step / p.every + 1 - first);
+            if (n < 1) continue;
+            double const* const x = collected.data + (first * p.every - first_step) * n_values * W;
+            std::int64_t const step = p.every * n_values * W;
+            std::int64_t row = 0;
+            for (; row + 4 <= p.n_rows; row += 4) multiply<4, bytes == 64 ? 4 : 2>(p, row, x, step, n, first, n_values);
+            for (; row < p.n_rows; ++row) multiply<1, 8>(p, row, x, step, n, first, n_values);
         }
+        n_collected = 0;
     }
 
     void run(Job& job, Clock const& clock, Block& block, std::int64_t window, std::vector<Spike>& spikes) const override {
@@ -372,7 +430,7 @@ struct RunnerOf final : Runner {
         gather(block, window, first, end);
         vec threshold;
         for (int l = 0; l < W; ++l) threshold[l] = T(data->threshold[d.first_cell + std::min<std::int64_t>(l, d.n_lanes - 1)]);
-        bool const wants_imem = needs_imem(d);
+        injected.assign(d.n_clamped * W, 0.0);
         std::size_t next = 0;
         ivec finite = ivec{};  // steps that left a number; what is none spreads over the whole cell at once
         for (std::int64_t k = first; k < end; ++k) {
@@ -387,32 +445,21 @@ struct RunnerOf final : Runner {
             }
             K::begin(s, c, used.data(), static_cast<int>(used.size()), per_dt);
             double const half = clock.t[k] + 0.5 * job.dt;
+            std::fill(injected.begin(), injected.end(), 0.0);
             for (std::int64_t q = 0; q < d.n_clamps; ++q) {
                 Clamp const& clamp = d.clamps[q];
-                if (half >= clamp.start && half < clamp.stop)
-                    at(s, K::R + K::node_of_segment[clamp.segment], clamp.lane) += T(clamp.amplitude);
+                if (half < clamp.start || half >= clamp.stop) continue;
+                at(s, K::R + K::node_of_segment[clamp.segment], clamp.lane) += T(clamp.amplitude);
+                injected[clamp.place * W + clamp.lane] += clamp.absolute;
             }
             K::solve(s, c);
             K::advance(s, c, table, used.data(), static_cast<int>(used.size()));
-            if (wants_imem) {
-                K::membrane(s, c);
-                for (std::int64_t q = 0; q < d.n_clamps; ++q) {
-                    Clamp const& clamp = d.clamps[q];
-                    if (half >= clamp.start && half < clamp.stop)
-                        at(s, K::imem + K::node_of_segment[clamp.segment], clamp.lane) += T(clamp.absolute);
-                }
-            }
             take(block, s, k + 1);
             vec const v = s[K::V + K::spike_node];
             finite -= v - v == vec{};
         }
+        if (n_collected) spend(d, end);
         check(job, block, s, first, end, finite);
-    }
-
-    static bool needs_imem(BlockData const& d) {
-        for (std::int64_t k = 0; k < d.n_picks; ++k) if (d.picks[k].kind == 1) return true;
-        for (std::int64_t k = 0; k < d.n_dense; ++k) if (d.dense[k].kind == 1) return true;
-        return false;
     }
 
     // Put the window's events in the order of their steps; those of one step keep the order they came in.

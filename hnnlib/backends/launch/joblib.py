@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import tempfile
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import BrokenExecutor
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hnnlib.backends.launch.active import Backend
+from hnnlib.backends.launch.parcel import read_parcel, write_parcel
 from hnnlib.backends.launch.serial import SerialLauncher
+from hnnlib.backends.launch.work import run_network, run_trial
 from hnnlib.backends.protocol import Engine, Progress
-from hnnlib.base.errors import InvalidType, InvalidValue, SimulationError, UnknownName
+from hnnlib.base.errors import HnnlibError, InvalidType, InvalidValue, OutputError, SimulationError, UnknownName
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
 
 __all__ = ["JoblibBackend", "JoblibLauncher"]
 
 T = TypeVar("T")
+Done = Records | HnnlibError
 
-_OF_THIS_MACHINE = ("loky", "multiprocessing", "threading", "sequential")
+_BY_FILE = ("loky", "multiprocessing")  # their workers are on this machine, and don't share this process's memory
 
 
 class JoblibLauncher:
     """Spreads trials over workers of joblib.
 
-    The plan goes to the workers once, as a file that they map into memory, and records come back as arrays. Each worker
-    builds the network once and resets it for every trial.
+    Engine and plan go to the workers once, as files that they map into memory, and records come back as arrays. Each
+    worker builds the network once and resets it for every trial.
 
     Parameters
     ----------
     n_jobs : int
         Number of workers; -1 for one per core, 1 for this process.
     backend : str
-        Name of a joblib backend: ``'loky'`` (processes), ``'multiprocessing'``, ``'threading'`` (for the fast engine;
-        NEURON has one state per process and runs one trial at a time), or one that was registered with joblib.
+        Name of a joblib backend: ``'loky'`` (processes), ``'threading'`` (for the fast engine; NEURON has one state
+        per process and runs one trial at a time), ``'multiprocessing'`` (processes, but joblib hands all trials over
+        at the end, and waits for ever for a worker that is killed), or one that was registered with joblib, e.g.
+        ``'dask'``.
 
     Raises
     ------
@@ -78,18 +84,23 @@ class JoblibLauncher:
             If a trial fails in a worker: with its number and cause.
         SimulationError
             If a worker dies: with the trials that were running.
+        InvalidValue
+            If joblib's backend can't be used, e.g. because what it needs is not installed.
+        OutputError
+            If there is no room for the plan in the folder for temporary files.
         """
         n_jobs = self._workers(len(trials))
         if n_jobs == 1:
             yield from SerialLauncher().run(engine, plan, trials, progress)
             return
         with _folder() as folder:
-            handed = _hand_over(plan, folder) if self.backend in _OF_THIS_MACHINE else plan
-            work = ((_run_one, engine, handed, k, folder) for k in trials)
-            for records in self._spread(n_jobs, work, folder, "trial"):
-                yield records
-                if progress is not None:
-                    progress(records.trials[0].trial, plan.run.tstop_ms)
+            given = self._give(engine, folder, "engine"), self._give(plan, folder, "plan")
+            tasks = ((run_trial, k, *given) for k in trials)
+            with closing(self._spread(n_jobs, tasks, folder, "trial")) as arriving:
+                for trial, records in arriving:
+                    yield records
+                    if progress is not None:
+                        progress(trial, plan.run.tstop_ms)
 
     def run_many(
         self, engine: Engine, plans: Sequence[Plan], progress: Progress | None = None
@@ -98,100 +109,115 @@ class JoblibLauncher:
 
         Raises
         ------
-        TrialFailed
-            If a trial fails in a worker.
-        SimulationError
-            If a worker dies: with the plans that were running.
+        TrialFailed, SimulationError, InvalidValue, OutputError
+            As in `run`; where a worker dies, the networks that were running are named.
         """
         n_jobs = self._workers(len(plans))
         if n_jobs == 1:
             yield from SerialLauncher().run_many(engine, plans, progress)
             return
         with _folder() as folder:
-            work = ((_run_whole, engine, plan, number, folder) for number, plan in enumerate(plans))
-            for number, records in self._spread(n_jobs, work, folder, "network"):
-                yield number, records
-                if progress is not None:
-                    progress(number, plans[number].run.tstop_ms)
+            given = self._give(engine, folder, "engine")
+            # joblib takes a task when a worker will soon be free for it: there are few plans in files at a time
+            tasks = ((run_network, k, given, self._give(plan, folder, f"plan-{k}")) for k, plan in enumerate(plans))
+            with closing(self._spread(n_jobs, tasks, folder, "network")) as arriving:
+                for number, records in arriving:
+                    with suppress(OSError):  # not there where plans don't go by file
+                        os.unlink(os.path.join(folder, f"plan-{number}"))
+                    yield number, records
+                    if progress is not None:
+                        progress(number, plans[number].run.tstop_ms)
 
     def _workers(self, n_tasks: int) -> int:
         from joblib import effective_n_jobs, parallel_config
 
-        with parallel_config(backend=self.backend):
+        with self._joblibs_errors(), parallel_config(backend=self.backend):
             return max(1, min(effective_n_jobs(self.n_jobs), n_tasks))
 
-    def _spread(
-        self, n_jobs: int, work: Iterable[tuple[Callable[..., Any], Any, Any, int, str]], folder: str, what: str
-    ) -> Generator[Any, None, None]:
-        """Run tasks in workers; yield what they return as it comes."""
-        from joblib import Parallel, delayed
-        from joblib.externals.loky.process_executor import BrokenProcessPool
+    def _give(self, value: Any, folder: str, name: str) -> Any:
+        """Return what a task carries for a value: the file that workers of this machine find it in, or itself."""
+        from joblib import wrap_non_picklable_objects
 
-        # Arrays in the tasks of run_many that are above 1 MB are memory-mapped by joblib.
-        pool = Parallel(n_jobs=n_jobs, backend=self.backend, return_as="generator_unordered", max_nbytes="1M")
+        if self.backend not in _BY_FILE:
+            return value
+        if not isinstance(value, Plan):  # an engine: its class may be one that pickle can't find by name
+            value = wrap_non_picklable_objects(value, keep_wrapper=False)
+        try:
+            return write_parcel(value, os.path.join(folder, name))
+        except OSError as error:
+            reason = f"can't take the network ({error.strerror}); TMPDIR names another folder"
+            raise OutputError(folder, reason) from error
+
+    def _spread(
+        self, n_jobs: int, tasks: Iterable[tuple[Callable[..., Done], int, Any, Any]], folder: str, what: str
+    ) -> Generator[tuple[int, Records], None, None]:
+        """Run tasks in workers; yield number and records of each as it ends."""
+        from joblib import Parallel, delayed, parallel_config
+        from joblib.parallel import get_active_backend
+
         arriving = None
         try:
-            with _ctrl_c_held():
-                arriving = pool(delayed(function)(*given) for function, *given in work)
-            yield from arriving
-        except BrokenProcessPool as error:
+            # parallel_config: it takes the place of an enclosing one, whose settings are meant for other code
+            with self._joblibs_errors(), parallel_config(backend=self.backend):
+                one_by_one = get_active_backend()[0].supports_return_generator
+                return_as = "generator_unordered" if one_by_one else "list"
+                # one task at a time, so that a trial is at hand when it has ended; what is large is in files already
+                pool = Parallel(n_jobs, return_as=return_as, batch_size=1, max_nbytes=None)
+                with _ctrl_c_held() if one_by_one else nullcontext():
+                    arriving = pool(delayed(_work)(*task) for task in tasks)
+            for number, done in arriving:
+                if isinstance(done, HnnlibError):
+                    raise done
+                yield number, done
+        except BrokenExecutor as error:
             running = _running(folder)
-            which = f"{what}{'s' if len(running) > 1 else ''} {', '.join(map(str, running))}" if running else "none yet"
-            raise SimulationError(f"a worker process died (running: {which}): {error}") from error
+            which = f"{what}{'s' * (len(running) > 1)} {', '.join(map(str, running))}" if running else "none yet"
+            cause = " ".join(str(error).split())
+            raise SimulationError(f"a worker process died (running: {which}): {cause}") from error
         finally:
-            if arriving is not None:
-                arriving.close()  # ends workers that are still at work
+            if isinstance(arriving, Generator):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)  # that work is given up
+                    arriving.close()  # ends workers that are still at work
+
+    @contextmanager
+    def _joblibs_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except HnnlibError:
+            raise
+        except (ValueError, ImportError, TimeoutError) as error:  # lacks a package, a cluster, what we need of it
+            raise InvalidValue("backend", self.backend, f"can't be used: {error}") from error
 
 
-@contextmanager
-def _folder() -> Iterator[str]:
-    """Make a folder for the plan and for notes of what is running; it is gone at the block's end."""
-    # ignore_cleanup_errors: a worker that is being ended may still hold a file there (network file systems)
-    with tempfile.TemporaryDirectory(prefix="hnnlib-", ignore_cleanup_errors=True) as folder:
-        yield folder
-
-
-def _hand_over(plan: Plan, folder: str) -> str:
-    import joblib
-
-    path = os.path.join(folder, "plan")
-    joblib.dump(plan, path)
-    return path
-
-
-@functools.lru_cache(maxsize=1)
-def _handed(path: str) -> Plan:
-    """Return the plan of a file: its arrays are mapped into memory, so that workers of one machine share them."""
-    import joblib
-
-    plan: Plan = joblib.load(path, mmap_mode="r")
-    return plan
-
-
-def _run_one(engine: Engine, handed: Plan | str, trial: int, folder: str) -> Records:
-    with _noted(folder, trial):
-        plan = _handed(handed) if isinstance(handed, str) else handed
-        return engine.run(plan, [trial])
-
-
-def _run_whole(engine: Engine, plan: Plan, number: int, folder: str) -> tuple[int, Records]:
-    with _noted(folder, number):
-        return number, engine.run(plan, range(plan.run.n_trials))
-
-
-@contextmanager
-def _noted(folder: str, number: int) -> Iterator[None]:
-    """Leave a note while the block runs, for the error message should this process die."""
-    note = Path(folder, f"running-{number}")
-    with suppress(OSError):  # a worker on another machine has no such folder, and a full disk is no reason to stop here
+def _work(run: Callable[..., Done], number: int, engine: Any, plan: Any) -> tuple[int, Done]:
+    """Run one task in a worker; leave a note meanwhile, for the error message should this process die."""
+    if not isinstance(engine, str):
+        return number, run(engine, plan, number)
+    note = Path(engine).with_name(f"running-{number}")
+    with suppress(OSError):  # a full disk is no reason to stop here
         note.touch()
-    yield
+    done = run(read_parcel(engine), read_parcel(plan), number)
     with suppress(OSError):
         note.unlink()
+    return number, done
 
 
 def _running(folder: str) -> list[int]:
     return sorted(int(name.removeprefix("running-")) for name in os.listdir(folder) if name.startswith("running-"))
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """Make a folder for what goes to workers, and for their notes; it is gone at the block's end."""
+    try:
+        # ignore_cleanup_errors: a worker that is being ended may still hold a file there (network file systems)
+        made = tempfile.TemporaryDirectory(prefix="hnnlib-", ignore_cleanup_errors=True)
+    except OSError as error:
+        reason = f"can't take a folder for the workers ({error.strerror}); TMPDIR names another place"
+        raise OutputError(tempfile.gettempdir(), reason) from error
+    with made as folder:
+        yield folder
 
 
 @contextmanager
@@ -232,7 +258,7 @@ class JoblibBackend(Backend):
     Raises
     ------
     InvalidValue
-        If ``n_jobs`` is 0 or not an integer.
+        If ``n_jobs`` is 0.
     UnknownName
         If joblib knows no backend of that name.
     """

@@ -10,7 +10,7 @@ import numpy as np
 
 from hnnlib.backends.neuron.probe import ProbeRecorder
 from hnnlib.backends.neuron.session import Session
-from hnnlib.backends.protocol import Progress
+from hnnlib.backends.protocol import Part, Progress
 from hnnlib.mechanisms.catalogue import lookup
 from hnnlib.plan.tables import Biases, Edges, Plan, Probe, Template, digest_of
 
@@ -31,22 +31,24 @@ class NeuronNetwork:
         The process's NEURON; the caller holds its lock.
     plan : Plan
         The plan whose cells and local connections to build.
+    part : Part, optional
+        The cells to build, and with them what acts on them; left out: all.
     """
 
-    def __init__(self, session: Session, plan: Plan) -> None:
+    def __init__(self, session: Session, plan: Plan, part: Part | None = None) -> None:
         self._s = session
-        self.key = self.key_of(plan)
+        self.key = self.key_of(plan, part)
         self.stats: dict[str, float] = {}
         begin = time.process_time()
-        self._cells = [
-            _Cell(session.h, plan.templates[t], plan.cells.position_um[gid], f"gid{gid}")
-            for gid, t in enumerate(plan.cells.template)
-        ]
+        self._here = _cells_of(plan, part)
+        self._cells = {
+            gid: _Cell(session.h, plan.templates[plan.cells.template[gid]], plan.cells.position_um[gid], f"gid{gid}")
+            for gid in np.flatnonzero(self._here).tolist()
+        }
         self._register(plan)
         self._add_synapses(plan)
-        live = plan.live_edges()
         local = plan.edges.source_gid < plan.n_cells
-        self._netcons = self._connect_cells(plan, plan.edges.take(local & live))
+        self._netcons = self._connect_cells(plan, plan.edges.take(local & _live_edges(plan, self._here)))
         self._drive_key = self._bias_key = self._probe_key = ""
         self._sources: list[Any] = []
         self._drive_netcons: list[Any] = []
@@ -57,15 +59,16 @@ class NeuronNetwork:
     # --------------------------------------------------------------------------------------------- building
 
     @staticmethod
-    def key_of(plan: Plan) -> str:
-        """Return what decides whether a built network can run a plan."""
-        local = (plan.edges.source_gid < plan.n_cells) & plan.live_edges()
-        return digest_of(plan.templates, plan.cells, plan.edges.take(local), _needed_sites(plan))
+    def key_of(plan: Plan, part: Part | None = None) -> str:
+        """Return what decides whether a built network can run a plan, or a part of it."""
+        here = _cells_of(plan, part)
+        local = (plan.edges.source_gid < plan.n_cells) & _live_edges(plan, here)
+        return digest_of(plan.templates, plan.cells, plan.edges.take(local), _needed_sites(plan, here), here)
 
     def _register(self, plan: Plan) -> None:
         pc, h = self._s.pc, self._s.h
         pc.gid_clear()
-        for gid, cell in enumerate(self._cells):
+        for gid, cell in self._cells.items():
             soma = cell.spike_segment
             pc.set_gid2node(gid, pc.id())
             netcon = h.NetCon(soma._ref_v, None, sec=soma.sec)
@@ -77,11 +80,10 @@ class NeuronNetwork:
     def _add_synapses(self, plan: Plan) -> None:
         """Make the synapses that a live edge or a probe uses; the others would add exactly 0 to every current."""
         offset = plan.site_offset
-        needed = _needed_sites(plan)
-        owner = np.searchsorted(offset, needed, side="right") - 1
+        needed = _needed_sites(plan, self._here)
         self._synapses = {
-            int(flat): self._cells[gid].synapse(self._s.h, int(flat - offset[gid]))
-            for flat, gid in zip(needed, owner, strict=True)
+            flat: self._cells[gid].synapse(self._s.h, flat - int(offset[gid]))
+            for flat, gid in zip(needed.tolist(), _owners(offset, needed).tolist(), strict=True)
         }
         self._site_offset = offset
 
@@ -108,7 +110,8 @@ class NeuronNetwork:
 
     def fit(self, plan: Plan) -> None:
         """Bring drives, biases and probes in line with the plan."""
-        drives = plan.edges.take((plan.edges.source_gid >= plan.n_cells) & plan.live_edges())
+        from_drive = plan.edges.source_gid >= plan.n_cells
+        drives = plan.edges.take(from_drive & _live_edges(plan, self._here))
         key = digest_of(drives, len(plan.drive_cells))
         if key != self._drive_key:
             self._connect_drives(plan, drives)
@@ -142,7 +145,7 @@ class NeuronNetwork:
 
     def _make_clamps(self, biases: Biases) -> list[Any]:
         clamps = []
-        for row in range(len(biases.gid)):
+        for row in np.flatnonzero(self._here[biases.gid]).tolist():
             section = self._cells[biases.gid[row]].sections[biases.section[row]]
             clamp = self._s.h.IClamp(section(0.5))
             clamp.delay = biases.delay_ms[row]
@@ -152,20 +155,22 @@ class NeuronNetwork:
         return clamps
 
     def _make_probe(self, plan: Plan, probe: Probe) -> ProbeRecorder:
-        used, index = np.unique(probe.index, return_inverse=True)
+        offset = plan.site_offset if probe.quantity == "i_synapse" else plan.segment_offset
+        kept = self._here[_owners(offset, probe.index)]
+        indptr = np.concatenate([[0], np.cumsum(kept)])[probe.indptr]
+        used, index = np.unique(probe.index[kept], return_inverse=True)
         refs = self._refs(plan, probe.quantity, used)
         n_samples = plan.run.n_steps // probe.every + 1
-        return ProbeRecorder(self._s, refs, probe.indptr, index, probe.weight, n_samples, probe.every)
+        return ProbeRecorder(self._s, refs, indptr, index, probe.weight[kept], n_samples, probe.every)
 
     def _refs(self, plan: Plan, quantity: str, flat: np.ndarray) -> list[Any]:
         if quantity == "i_synapse":
             return [self._synapses[int(i)]._ref_i for i in flat]
         attribute = {"v": "_ref_v", "i_membrane": "_ref_i_membrane_", "cai": "_ref_cai"}[quantity]
         offset = plan.segment_offset
-        owner = np.searchsorted(offset, flat, side="right") - 1
         return [
             getattr(self._cells[gid].segment(i - int(offset[gid])), attribute)
-            for i, gid in zip(flat.tolist(), owner.tolist(), strict=True)
+            for i, gid in zip(flat.tolist(), _owners(offset, flat).tolist(), strict=True)
         ]
 
     # --------------------------------------------------------------------------------------------- running
@@ -184,7 +189,7 @@ class NeuronNetwork:
             source.set_times(h.Vector(np.sort(events.of(k))))
         self._spike_times.resize(0)
         self._spike_gids.resize(0)
-        for cell in self._cells:
+        for cell in self._cells.values():
             cell.set_initial_voltage()
         pc.set_maxstep(10)
         h.finitialize()
@@ -204,16 +209,34 @@ class NeuronNetwork:
         self._probes, self._clamps, self._drive_netcons, self._sources, self._netcons = [], [], [], [], []
         self._synapses = {}
         self._s.pc.gid_clear()
-        self._cells = []
+        self._cells = {}
 
 
-def _needed_sites(plan: Plan) -> np.ndarray:
-    """Return the flat numbers of the sites that a live edge reaches or a probe records, sorted."""
+def _cells_of(plan: Plan, part: Part | None) -> np.ndarray:
+    """Return which cells are in a part."""
+    if part is None:
+        return np.ones(plan.n_cells, bool)
+    here = np.zeros(plan.n_cells, bool)
+    here[part.gids] = True
+    return here
+
+
+def _live_edges(plan: Plan, here: np.ndarray) -> np.ndarray:
+    return plan.live_edges() & here[plan.edges.target_gid]
+
+
+def _needed_sites(plan: Plan, here: np.ndarray) -> np.ndarray:
+    """Return the flat numbers of the sites of some cells that a live edge reaches or a probe records, sorted."""
     offset = plan.site_offset
-    live = plan.live_edges()
+    live = _live_edges(plan, here)
     reached = offset[plan.edges.target_gid[live]] + plan.edges.site[live]
-    recorded = [p.index for p in plan.probes if p.quantity == "i_synapse"]
+    recorded = [p.index[here[_owners(offset, p.index)]] for p in plan.probes if p.quantity == "i_synapse"]
     return np.unique(np.concatenate([reached, *recorded]))
+
+
+def _owners(offset: np.ndarray, flat: np.ndarray) -> np.ndarray:
+    """Return the cells that flat segment or site numbers belong to."""
+    return np.searchsorted(offset, flat, side="right") - 1
 
 
 class _Cell:

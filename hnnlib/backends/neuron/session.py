@@ -42,6 +42,10 @@ class Session:
         The mechanism library that was loaded.
     network : object or None
         The network that is built in NEURON now; kept for the next run of the same one.
+    has_run : bool
+        Whether a network was built in this process.
+    in_job : bool
+        Whether it can exchange spikes with the other ranks of this process's MPI job.
     """
 
     def __init__(self, h: Any) -> None:
@@ -51,6 +55,8 @@ class Session:
         self.lock = _LOCK
         self.library: Path | None = None
         self.network: Any = None
+        self.has_run = False
+        self.in_job = False
 
     def load(self, library: Path) -> None:
         """Load the mechanism library, once.
@@ -147,7 +153,11 @@ def session(extra: Sequence[Path] = ()) -> Session:
 def _start() -> Session:
     with _outside(), _options("-nogui -nobanner"):
         from neuron import h
-    return Session(h)
+    started = Session(h)
+    if started.pc.nhost() > 1:
+        # NEURON has joined an MPI job by itself, as it does where it finds the library: each rank is alone again
+        started.pc.subworlds(1)
+    return started
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnnlib.analysis.compare import anticorrelation, correlation, rmse
+from hnnlib.analysis import anticorrelation, compare, correlation, rmse
 from hnnlib.base.errors import InvalidType, InvalidValue
 
 TIMES = np.arange(0, 170.0001, 0.1)
@@ -92,3 +92,42 @@ def test_constant_trace_has_no_correlation():
 def test_text_is_no_trace():
     with pytest.raises(InvalidType, match=r"^data:"):
         rmse(TIMES, "abc", TIMES, TRACE)
+
+
+# ------------------------------------------------------------------------------------------------ with a lag
+
+RECORDED_TIMES = np.arange(-50.0, 300.0, 0.6)
+
+
+def recorded(delay: float, scale: float = 1.0) -> np.ndarray:
+    t = RECORDED_TIMES - delay
+    return scale * np.sin(2 * np.pi * t / 40) * np.exp(-(((t - 80) / 40) ** 2))
+
+
+def test_without_lag_it_is_rmse_and_correlation():
+    found = compare(TIMES, TRACE, RECORDED_TIMES, recorded(4.0), 20.0, 140.0)
+    arguments = (TIMES, TRACE, RECORDED_TIMES, recorded(4.0), 20.0, 140.0)
+    assert (found.rmse, found.correlation) == (rmse(*arguments), correlation(*arguments))
+    assert (found.lag, found.tstart, found.tstop) == (0.0, 20.0, 140.0)
+
+
+@pytest.mark.parametrize("delay", [-9.0, 0.0, 4.2])
+def test_the_lag_is_found_on_another_time_axis(delay):
+    found = compare(TIMES, TRACE, RECORDED_TIMES, recorded(delay, 3.0), max_lag=12.0)
+    assert found.lag == pytest.approx(delay, abs=0.31)  # half a step of the recorded trace
+    assert found.correlation > 0.999
+    # all lags are judged over one window, that the simulated trace covers at each of them
+    assert (found.tstart, found.tstop) == (12.0, pytest.approx(158.0))
+
+
+def test_of_equal_lags_the_smallest_is_taken():
+    t = np.arange(0.0, 400.0)
+    wave = np.sin(2 * np.pi * t / 20)
+    assert compare(t, wave, t, wave, max_lag=50.0).lag == 0.0
+
+
+def test_lags_that_leave_nothing_to_compare():
+    with pytest.raises(InvalidValue, match=r"max_lag: -1\.0 must be >= 0 ms"):
+        compare(TIMES, TRACE, TIMES, TRACE, max_lag=-1.0)
+    with pytest.raises(InvalidValue, match="no part of the recorded trace is covered at all lags"):
+        compare(TIMES, TRACE, TIMES, TRACE, max_lag=90.0)

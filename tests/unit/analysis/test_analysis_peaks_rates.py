@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnnlib.analysis.peaks import Peak, find_peaks, largest_peaks
-from hnnlib.analysis.rates import cell_rates
-from hnnlib.base.errors import InvalidValue
+from hnnlib.analysis.rates import cell_rates, correlogram, spike_rates
+from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 
 T = np.arange(0, 100.0, 0.5)
 BUMPS = (
@@ -22,6 +22,14 @@ def test_peaks_in_the_order_of_time():
     assert [p.time for p in found] == [20, 50, 80]
     assert [p.amplitude for p in found] == pytest.approx([2, 5, -4])
     assert find_peaks(T, BUMPS, tmin=30, tmax=80, prominence=0.5) == found[1:]
+
+
+def test_peaks_of_one_polarity():
+    found = find_peaks(T, BUMPS, prominence=0.5)
+    assert find_peaks(T, BUMPS, prominence=0.5, polarity="positive") == found[:2]
+    assert find_peaks(T, BUMPS, prominence=0.5, polarity="negative") == found[2:]
+    with pytest.raises(UnknownName, match="polarity: 'up' is no polarity"):
+        find_peaks(T, BUMPS, polarity="up")
 
 
 def test_largest_peaks():
@@ -79,3 +87,91 @@ def test_rates_errors():
         cell_rates([[1.0]], [], [1], 0.0, 5.0)
     with pytest.raises(InvalidValue, match=r"spike_gids\[0\].shape"):
         cell_rates([[1.0]], [[1, 2]], [1], 0.0, 5.0)
+
+
+# ------------------------------------------------------------------------------------------------ rates over time
+
+
+def test_rate_over_time_is_that_of_the_mean_cell():
+    """Ten cells of which two fire: silent ones count."""
+    times, rates = spike_rates([[0.0, 3.0, 4.999, 5.0, 12.0], []], 10, 0.0, 15.0)
+    np.testing.assert_allclose(times, [2.5, 7.5, 12.5])
+    np.testing.assert_allclose(rates, [[60.0, 20.0, 20.0], [0.0, 0.0, 0.0]])
+
+
+def test_only_the_window_counts():
+    _, rates = spike_rates([[9.9, 10.0, 19.99, 20.0]], 1, 10.0, 20.0, bin_width=10.0)
+    np.testing.assert_allclose(rates, [[200.0]])
+
+
+@given(st.lists(st.floats(0, 99.9), max_size=40), st.floats(0.5, 60.0))
+def test_smoothing_keeps_the_number_of_spikes(spikes, sigma):
+    smooth = spike_rates([spikes], 7, 0.0, 100.0, 2.0, sigma=sigma)[1]
+    assert smooth.sum() * 7 * 2e-3 == pytest.approx(len(spikes), rel=1e-9, abs=1e-9)
+    assert (smooth >= 0).all()
+
+
+def test_smoothing_is_gaussian():
+    times, rates = spike_rates([[50.5]], 1, 0.0, 101.0, 1.0, sigma=5.0)
+    expected = 1000 * np.exp(-((times - 50.5) ** 2) / 50) / (5 * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(rates[0], expected, atol=1e-3 * expected.max())  # cut at 4 sigma
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([[1.0]], 0, 0.0, 10.0), "n_cells: 0 must be >= 1"),
+        (([[1.0]], 1, 10.0, 10.0), "tstop: 10.0 must be > tstart"),
+        (([[1.0]], 1, 0.0, 12.0), "bin_width: 5.0 must divide the window, 12 ms"),
+        (([[1.0]], 1, 0.0, 10.0, -1.0), "bin_width: -1.0 must be > 0 ms"),
+        (([[1.0]], 1, 0.0, 10.0, 5.0, 0.0), "sigma: 0.0 must be > 0 ms"),
+        (([[np.nan]], 1, 0.0, 10.0), r"spike_times\[0\]: nan must be finite times"),
+        (([1.0], 1, 0.0, 10.0), r"spike_times\[0\].shape: \(\) must be"),
+    ],
+)
+def test_bad_rates_over_time(arguments, message):
+    with pytest.raises(InvalidValue, match=message):
+        spike_rates(*arguments)
+
+
+def test_a_number_of_cells_is_an_integer():
+    with pytest.raises(InvalidType, match=r"n_cells: 1.5 must be an integer"):
+        spike_rates([[1.0]], 1.5, 0.0, 10.0)
+
+
+# ------------------------------------------------------------------------------------------------ correlograms
+
+
+def test_autocorrelogram_of_a_regular_train():
+    lags, counts = correlogram(10.0 * np.arange(20), bin_width=5.0, max_lag=20.0)
+    np.testing.assert_array_equal(lags, [-20, -15, -10, -5, 0, 5, 10, 15, 20])
+    np.testing.assert_array_equal(counts, [18, 0, 19, 0, 0, 0, 19, 0, 18])
+
+
+def test_crosscorrelogram_shows_the_delay():
+    one = np.cumsum(np.random.default_rng(0).uniform(30, 60, 50))
+    lags, counts = correlogram(one, one + 3.2, bin_width=1.0, max_lag=10.0)
+    assert (lags[np.argmax(counts)], counts.max(), counts.sum()) == (3.0, 50, 50)
+    np.testing.assert_array_equal(correlogram(one + 3.2, one, 1.0, 10.0)[1], counts[::-1])
+
+
+@given(st.lists(st.integers(0, 300), max_size=30), st.lists(st.integers(0, 300), max_size=30), st.integers(1, 12))
+def test_correlogram_counts_all_pairs(one, other, width):
+    lags, counts = correlogram(one, other, bin_width=width, max_lag=60.0)
+    assert lags[len(lags) // 2] == 0
+    pairs = np.subtract.outer(np.array(other, float), np.array(one, float)).ravel()
+    # a bin holds its lower edge and not its upper one
+    expected = [np.sum((pairs >= lag - width / 2) & (pairs < lag + width / 2)) for lag in lags]
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_coincident_spikes_of_one_train_count():
+    assert correlogram([5.0, 5.0, 5.0], max_lag=1.0)[1].tolist() == [0, 6, 0]
+    assert correlogram([])[1].sum() == 0
+
+
+def test_bad_correlograms():
+    with pytest.raises(InvalidValue, match=r"max_lag: 1.0 must be >= bin_width, 2 ms"):
+        correlogram([1.0], bin_width=2.0, max_lag=1.0)
+    with pytest.raises(InvalidValue, match="other_times: inf must be finite"):
+        correlogram([1.0], [np.inf])

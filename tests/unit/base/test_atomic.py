@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from hnnlib.base.atomic import atomic_write_text, check_writable, replacing
+from hnnlib.base.atomic import atomic_write_text, check_writable, remove_leftovers, replacing
 from hnnlib.base.errors import InvalidType, OutputError
 
 
@@ -36,6 +36,16 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
         break_off()
     assert file.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.npz"]
+
+
+def test_what_a_killed_process_left_can_be_removed(tmp_path):
+    others = ["a.h5", "b.h5", ".a-0123456789ab.txt", ".b-0123456789ab.h5", ".a-notes.h5", ".aa-0123456789ab.h5"]
+    with replacing(tmp_path / "a.h5") as temporary:
+        left = temporary.name
+    for name in (left, *others):
+        (tmp_path / name).write_text("")
+    remove_leftovers(tmp_path / "a.h5")
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
 
 
 def test_a_full_disk_is_an_output_error_that_names_the_target(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -70,6 +71,21 @@ def test_a_bug_keeps_its_traceback_and_asks_for_a_report(hnnlib, simulated, monk
     assert err.startswith("Traceback")
     assert "KeyError: 'surprise'" in err
     assert re.fullmatch(r"hnnlib: this is a bug in hnnlib \S+; please report it with .*", err.splitlines()[-1])
+
+
+def test_what_the_library_tells_names_options_of_the_command(hnnlib, simulated, monkeypatch):
+    def stop(*args, **kwargs):
+        logging.getLogger("hnnlib").warning("%d of 5 trials are kept in run.h5; resume=True runs the missing ones", 2)
+        raise hn.TrialFailed(2, "it diverged")
+
+    monkeypatch.setattr(hn, "simulate", stop)
+    code, _, err = hnnlib("simulate", "default", "--out", "run.h5")
+    assert code == 1
+    assert err.splitlines()[1:] == [
+        "hnnlib: 2 of 5 trials are kept in run.h5; --resume runs the missing ones",
+        "hnnlib: error: trial 2 failed: it diverged",
+    ]
+    assert "kept" not in hnnlib("simulate", "default", "--out", "run.h5", "--quiet")[2]
 
 
 @pytest.mark.parametrize("words", [[], ["simulat"], ["simulate"], ["simulate", "default", "--no-such-option"]])
@@ -161,6 +177,21 @@ def test_info_of_a_result(hnnlib, simulated):
     assert (code, err) == (0, "")
     assert out.startswith("2 trials; 0 to 170 ms")
     assert re.search(r"^engine +stand-in$", out, re.MULTILINE)
+
+
+def test_info_of_a_result_that_lacks_trials(hnnlib):
+    run = {"tstop": 1.0, "dt": 0.5, "n_trials": 30}
+    provenance = {"trials": [0, 1, 2, 8], "run": run}
+    spikes = hn.CellResponse(["cell"], [[]] * 4, [[]] * 4, [[]] * 4, [0.0, 0.5, 1.0])
+    hn.Result(dipoles=[], cell_response=spikes, provenance=provenance).write("run.h5")
+    code, out, err = hnnlib("info", "run.h5")
+    assert code == 0
+    assert err == (
+        "hnnlib: warning: run.h5: 4 of 30 trials: 0 to 2, 8; hnnlib simulate ... --resume runs the missing ones\n"
+    )
+    assert out.startswith("4 of 30 trials: 0 to 2, 8; 0 to 1 ms")
+    assert re.search(r"^n_trials +30$", out, re.MULTILINE)
+    assert re.search(r"^missing trials +3, 4, 5, 6, 7, 9, 10, .*, 23, …$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

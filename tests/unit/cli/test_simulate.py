@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -41,6 +42,29 @@ def test_options_reach_the_simulation(hnnlib, simulated):
     assert call["spec"].grid.mesh_shape == (4, 3)
     assert (call["engine"], call["jobs"]) == ("other", 2)
     assert call["record"] == hn.Record(vsec="soma", isec="all", ca=("apical_1", "soma"))
+
+
+def test_resume_reaches_the_simulation(hnnlib, simulated, tmp_path):
+    assert hnnlib("simulate", "default", "--out", "run.h5")[0] == 0
+    code, _, err = hnnlib("simulate", "default", "--n-trials", "2", "--out", "run.h5", "--resume", "--no-overwrite")
+    assert [call["resume"] for call in simulated] == [False, True]
+    # the stand-in knows nothing of resuming, so it is it that minds --no-overwrite
+    assert (code, "run.h5: exists already" in err) == (2, True)
+    lines = [line.split(" after ")[0] for line in err.splitlines() if line.startswith("trial ")]
+    assert lines == ["trial 0 done", "trial 1 done"]  # how many are done in all, the command does not know
+
+
+def test_mpi_reaches_the_simulation(hnnlib, simulated, monkeypatch):
+    made = []
+
+    def backend(**given):
+        made.append(given)
+        return nullcontext()
+
+    monkeypatch.setattr(hn, "MPIBackend", backend, raising=False)
+    assert hnnlib("simulate", "default", "--mpi", "3", "--engine", "neuron")[0] == 0
+    assert made == [{"n_procs": 3, "engine": "neuron"}]
+    assert simulated[0]["engine"] == "neuron"
 
 
 def test_models_differ(hnnlib, simulated):
@@ -147,6 +171,9 @@ def test_outputs_are_checked_before_the_run(hnnlib, simulated, tmp_path, words, 
         (["--smooth", "300"], "must fit into the trace"),
         (["--scale", "nan"], "factor: nan must be a finite number"),
         (["--jobs", "0"], "argument --jobs: 0 must be >= 1, or -1 for one per core (see hnnlib simulate --help)"),
+        (["--mpi", "0"], "argument --mpi: 0 must be >= 1 (see hnnlib simulate --help)"),
+        (["--mpi", "2", "--jobs", "2"], "--mpi and --jobs are two ways to spread a run: choose one"),
+        (["--resume"], "--resume needs --out: the file of the run to go on with"),
         (["--mesh", "10"], "argument --mesh: '10' must be two numbers of cells, e.g. 10x10"),
         (["--mesh", "0x3"], "mesh_shape"),
         (["--set", "drives.evprox1.mu"], "--set drives.evprox1.mu: must be PATH=VALUE"),

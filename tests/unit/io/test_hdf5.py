@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -202,7 +204,7 @@ def test_nothing_is_left_when_writing_fails_half_way(tmp_path, monkeypatch, erro
     result.write(tmp_path / "run.h5")
     before = (tmp_path / "run.h5").read_bytes()
 
-    def fail(group, recording):
+    def fail(group, *given):
         group.file.flush()
         raise error
 
@@ -213,6 +215,34 @@ def test_nothing_is_left_when_writing_fails_half_way(tmp_path, monkeypatch, erro
             result.write(tmp_path / name)
     assert os.listdir(tmp_path) == ["run.h5"]
     assert (tmp_path / "run.h5").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits as POSIX has them")
+def test_a_full_disk_is_an_error_and_nothing_else(tmp_path):
+    # HDF5 itself can't close a file on a full disk: it prints pages, and may take the process with it
+    program = """
+import os, resource, sys
+import numpy as np
+import hnnlib as hn
+times = np.arange(20_000) * 0.025
+dipoles = [hn.Dipole(times, np.random.default_rng(1).normal(size=(20_000, 3))) for _ in range(2)]
+result = hn.Result(dipoles=dipoles, cell_response=hn.CellResponse(None, [[1.0]] * 2, [[1]] * 2))
+result.write("run.h5")
+size = os.path.getsize("run.h5")
+for limit in (0, 100, 10_000, size // 2, size - 1):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        result.write("new.h5")
+    except hn.OutputError as error:
+        print(error)
+    print(os.listdir("."))
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+result.write("new.h5")
+assert hn.read_result("new.h5") == result
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "new.h5: could not be written (File too large)\n['run.h5']\n" * 5
 
 
 def test_places_that_can_not_be_written(tmp_path):

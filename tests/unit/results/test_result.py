@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -52,6 +53,19 @@ def test_summary_lists_peaks_spikes_and_times():
             "trials      31.50 s",
         ]
     )
+
+
+def test_a_result_tells_which_trials_are_missing():
+    provenance = {"run": {"n_trials": 9}, "trials": [0, 1, 2, 5, 8]}
+    stopped = Result(dipoles=[bump(1, -1)] * 5, cell_response=response(5), provenance=provenance)
+    assert (stopped.trials, stopped.missing_trials) == ((0, 1, 2, 5, 8), (3, 4, 6, 7))
+    assert stopped.summary().startswith("5 of 9 trials: 0 to 2, 5, 8; 0 to 100 ms")
+    assert re.search(r"^trial 8 +1 nAm at", stopped.summary(), re.MULTILINE)
+    assert re.search(r"^spikes +trial 0 +trial 1 +trial 2 +trial 5 +trial 8$", stopped.summary(), re.MULTILINE)
+    whole = Result(dipoles=[], cell_response=response(2))
+    assert (whole.trials, whole.missing_trials) == ((0, 1), ())
+    with pytest.raises(InvalidValue, match=r"provenance\['trials'\]: \[0, 1, 2, 5, 8\] must be 2 numbers of trials"):
+        Result(dipoles=[], cell_response=response(2), provenance=provenance)
 
 
 def test_summary_without_peaks_dipoles_or_timings():

@@ -11,6 +11,7 @@ from hnnlib.base.errors import InvalidType, InvalidValue
 from hnnlib.spec.cells import SectionSpec
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, EvokedDrive, PoissonDrive, SpikeTrainDrive
+from hnnlib.spec.events import SynapticEvents
 from hnnlib.spec.layout import Grid, OnGrid
 from hnnlib.spec.network import Electrodes, NetworkSpec, Population, TonicBias
 from hnnlib.spec.profiles import Exponential, Linear
@@ -55,6 +56,7 @@ QUANTITIES = {
     Grid: ({}, {"inplane_distance": {"gt": 0}, "layer_separation": {"gt": 0}}),
     OnGrid: ({}, {"depth": {}}),
     TonicBias: ({"amplitude": 0.1}, {"amplitude": {}, "t0": {"ge": 0}, "tstop": {"ge": 0}}),
+    SynapticEvents: ({"times": [1.0]}, {"weight_scale": {"ge": 0}}),
     Electrodes: (
         {"positions": [(0.0, 0.0, 0.0)]},
         {"conductivity": {"gt": 0}, "min_distance": {"gt": 0}},

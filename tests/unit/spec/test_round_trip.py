@@ -13,8 +13,10 @@ from hnnlib.base.schema import digest, from_plain, to_plain
 from hnnlib.models.columns import calcium, law_2021, neymotin_2020
 from hnnlib.params.flat import add_drives
 from hnnlib.spec.cells import CellSpec, SectionSpec, SynapseSpec
+from hnnlib.spec.clamps import CurrentClamp
 from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, DriveSpec, EvokedDrive, PoissonDrive, SpikeTrainDrive
+from hnnlib.spec.events import SynapticEvents
 from hnnlib.spec.layout import AtPoints, Grid, OnGrid, Place
 from hnnlib.spec.network import Electrodes, NetworkSpec, TonicBias
 from hnnlib.spec.profiles import Exponential, Linear, Profile, Sampled
@@ -59,10 +61,20 @@ SPECS: list[tuple[Any, Any]] = [
     (DriveSpec, PoissonDrive(**DRIVE, rate=10, probability={"left": 0.5, "right": 1}, n_drive_cells=4)),
     (DriveSpec, BurstyDrive(**DRIVE, burst_rate=7, tstart=1, tstart_std=2, burst_std=3, numspikes=1)),
     (DriveSpec, SpikeTrainDrive(**DRIVE, trains=[(1.5, 0.5), ()], sources=("x", 7), n_drive_cells=2)),
+    (DriveSpec, SpikeTrainDrive(**DRIVE, trains=[()], origin={"seed": 3, "map": [["a", 0, 1.5], [None, True]]})),
     (Grid, Grid(mesh_shape=(4, 7), inplane_distance=30)),
     (Place, OnGrid(pattern="interleaved", depth=0.8)),
     (Place, AtPoints(points=[(0, 1, 2), (0.1, 1e-9, -3)])),
     (TonicBias, TonicBias(amplitude=-0.1, t0=5, tstop=7, section="dend")),
+    (CurrentClamp, CurrentClamp(cells={"left": None, "right": [2, 0]}, amplitude=-1, section="dend")),
+    (CurrentClamp, CurrentClamp(cells={"left": [1]}, amplitude=[1, -2], delay=[0, 5], duration=[5, None])),
+    (SynapticEvents, SynapticEvents(times=[5, 1.5, 5])),
+    (
+        SynapticEvents,
+        SynapticEvents(
+            times=[0], pre={"left": [3, 1]}, post={"right": None}, receptor="ampa", mode="isolate", weight_scale=0
+        ),
+    ),
     (Electrodes, Electrodes(positions=[(1, 2, 3)], method=None, min_distance=2)),
     (Electrodes, Electrodes(positions=[(1, 2, 3), (4, 5, 6)], method="lsa")),
     (Profile, Sampled(values=[1, 2])),
@@ -111,6 +123,8 @@ def test_a_network_with_everything(tiny_network, tiny_cell):
             "trains": SpikeTrainDrive(**DRIVE, trains=[(1.5, 0.5)]),
         },
         biases={"one": {"left": TonicBias(amplitude=1), "right": TonicBias(amplitude=2)}, "none": {}},
+        synaptic_events={"forced": SynapticEvents(times=[1], pre={"left": [0]}), "more": SynapticEvents(times=[2, 3])},
+        current_clamps={"step": CurrentClamp(cells={"right": None}, amplitude=0.1)},
         electrodes={"e": Electrodes(positions=[(1, 2, 3)])},
         threshold=-10,
         baseline="settle",

@@ -13,7 +13,7 @@ import pytest
 
 from hnnlib.base.errors import InvalidType, OutputError, OutputExists
 from hnnlib.viz import check_figure_path, plot_dipole, save_figure
-from hnnlib.viz.style import COLORS, DRIVE_COLORS, colors_of, finish
+from hnnlib.viz.style import finish
 
 
 def test_importing_viz_does_not_load_matplotlib():
@@ -46,12 +46,6 @@ def test_the_style_is_left_again(dipoles):
     assert mpl.rcParams == before
     assert not ax.spines["top"].get_visible()
     assert min(label.get_fontsize() for label in ax.get_xticklabels()) >= 9
-
-
-def test_colours_are_distinct_and_of_one_set():
-    assert len(set(COLORS)) == len(COLORS)
-    assert set(DRIVE_COLORS) == set(COLORS)
-    assert list(colors_of([str(i) for i in range(9)]).values()) == [*COLORS, COLORS[0]]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from hnnlib.spec.cells import CellSpec, SectionSpec
 from hnnlib.spec.layout import AtPoints
 from hnnlib.spec.network import Electrodes, NetworkSpec, Population
 from hnnlib.viz import plot_cell_morphology, plot_cells
-from hnnlib.viz.cells import population_colors
-from hnnlib.viz.style import COLORS
+from hnnlib.viz.colors import COLORS, population_colors
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_populations_without_colours_get_free_ones(cell):
 
 
 def test_what_is_no_network(cell):
-    with pytest.raises(InvalidType, match="must be a Network or a NetworkSpec"):
+    with pytest.raises(InvalidType, match="must be a Network, a NetworkSpec or a Result"):
         plot_cells(cell)
     with pytest.raises(InvalidType, match="three-dimensional"):
         plot_cells(column((2, 2)), ax=plt.subplots()[1])

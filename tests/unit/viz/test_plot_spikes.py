@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.results.cell_response import CellResponse
 from hnnlib.viz import plot_spikes_hist, plot_spikes_raster
-from hnnlib.viz.style import COLORS, DRIVE_COLORS
+from hnnlib.viz.colors import COLORS, DRIVE_COLORS
 
 
 def texts(legend):
