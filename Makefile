@@ -57,6 +57,7 @@ test: .venv/.ready-$(EXTRAS)
 bench: .venv/.ready-$(EXTRAS) .venv/.ready-dask .venv/.ready-mpi
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/launchers.py
+	$(BIN)/python benchmarks/sonata.py $(ARGS)
 
 bench-peers: .venv/.ready-$(EXTRAS) .venv-peers/.ready
 	$(BIN)/python benchmarks/peers.py $(ARGS)

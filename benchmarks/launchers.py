@@ -30,7 +30,7 @@ SHORT_MS = 1.0
 """A trial so short that nearly all it takes is what the launcher adds."""
 
 ROUNDS = 2
-FEW, MORE = 2, 20
+FEW, MORE = 2, 10
 """Short trials in two runs that differ by trials only."""
 
 CASES = (

@@ -21,7 +21,7 @@ from typing import Any
 
 from hnnlib.backends.launch.mpi_deal import Work
 from hnnlib.backends.launch.mpi_process import start_time
-from hnnlib.backends.launch.mpi_world import connect, wait_for_all
+from hnnlib.backends.launch.mpi_world import connect, end_job, wait_for_all
 from hnnlib.backends.launch.parcel import read_parcel
 from hnnlib.backends.protocol import join_parts
 from hnnlib.base.errors import OutputError, SimulationError, TrialFailed
@@ -119,9 +119,8 @@ class _Rank:
         traceback.print_exception(error)
         # once more in one line, should there be no room for a file: of the output, the parent keeps the end
         sys.stderr.write(f"rank {told['rank']}, trial {told['trial']}: {told['kind']}: {cause}\n")
-        sys.stderr.flush()
         if self._comm is not None:
-            self._comm.Abort(1)
+            end_job(self._comm)
 
 
 if __name__ == "__main__":

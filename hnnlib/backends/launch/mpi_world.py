@@ -15,7 +15,7 @@ from hnnlib.base.errors import HnnlibError, MPIUnavailable, SimulationError, Tri
 from hnnlib.plan.tables import digest_of
 from hnnlib.results.records import Records
 
-__all__ = ["World", "connect", "job_environment", "started_together", "wait_for_all"]
+__all__ = ["World", "connect", "end_job", "job_environment", "started_together", "wait_for_all"]
 
 T = TypeVar("T")
 
@@ -105,6 +105,14 @@ def wait_for_all(comm: Any) -> None:
     while not request.Test():
         time.sleep(pause)
         pause = min(2 * pause, 0.02)
+
+
+def end_job(comm: Any) -> None:
+    """End all ranks, this one too, after what was said has been heard."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    time.sleep(0.5)  # an mpiexec that is told to abort drops what it has not passed on yet
+    comm.Abort(1)
 
 
 class World:
@@ -205,6 +213,4 @@ class _EndsAll:
 
     def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         self._before(kind, error, trace)
-        sys.stderr.flush()
-        sys.stdout.flush()
-        self._comm.Abort(1)
+        end_job(self._comm)
