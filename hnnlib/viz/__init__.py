@@ -1,8 +1,9 @@
 """Figures, one module a subject. matplotlib or plotly is imported when the first one is drawn.
 
-Every ``plot_…`` function draws into the axes it is given, else into a new figure; it returns the figure and shows it
-only where ``show`` is True and the backend has windows. One exception: `plot_cell_morphology` returns its axes, as
-scripts for HNN-core expect.
+Every ``plot_…`` function draws into the axes that it is given, else into a new figure; those of several unlike panels
+(`plot_result`, `plot_laminar`, `plot_cell_dipoles`) make one of their own. It returns the figure, and shows it only
+where ``show`` is True and the backend has windows. One exception: `plot_cell_morphology` returns its axes, as scripts
+for HNN-core expect. Figures for the browser (``interactive_…``) are plotly's.
 """
 
 from __future__ import annotations

@@ -188,10 +188,11 @@ def _palette(samples: Sequence[NDArray[np.uint8]]) -> Any:
     # rare in it is what it is about.
     halves = [image.quantize(128, method=m) for m in (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE)]
     colors = np.concatenate([np.array(half.getpalette(), np.uint8).reshape(-1, 3)[:128] for half in halves])
+    # Pillow takes a near colour, not the nearest: white stays white only if nothing is near it.
+    background = samples[0][0, 0]
+    colors[np.abs(colors.astype(int) - background).max(axis=1) <= 10] = background
+    colors[-1] = background
     found = Image.new("P", (1, 1))
-    found.putpalette(colors.ravel().tolist())
-    background = samples[0][:1, :1]
-    colors[_with_palette(background, found).getpixel((0, 0))] = background[0, 0]  # white stays white
     found.putpalette(colors.ravel().tolist())
     return found
 

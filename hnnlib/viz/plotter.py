@@ -238,7 +238,7 @@ class NetworkPlotter:
         self.fig, self.ax = one_axes(ax, size=(6.4, 4.8), three_d=True)
         widths = np.maximum(POINTS_PER_UM * self._sections.diam_um, THINNEST)
         self._lines = Line3DCollection(self._sections.ends_um, linewidths=widths, capstyle="butt")
-        self.ax.add_collection3d(self._lines, autolim=False)
+        self.ax.add_collection3d(self._lines)
         self._clock = self.ax.text2D(0.02, 0.96, "", transform=self.ax.transAxes, fontsize=10, va="top")
         self.ax.set_axis_off()
         self.cbar = add_colorbar(self._lines, self.ax, "Voltage (mV)", own=own)

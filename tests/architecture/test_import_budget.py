@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("scipy", "matplotlib", "neuron", "h5py", "joblib", "mpi4py", "pandas", "pynwb")
+HEAVY = ("scipy", "matplotlib", "neuron", "h5py", "joblib", "mpi4py", "pandas", "pynwb", "plotly", "PIL")
 
 
 def heavy_after(code, folder):
