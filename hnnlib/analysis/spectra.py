@@ -254,12 +254,14 @@ def tfr_multitaper(
 
     Parameters
     ----------
-    data, sfreq, freqs, padding
+    data, sfreq, freqs
         As in `morlet`.
     n_cycles : float or array-like, shape (n_freqs,)
         Length of the window, in cycles.
     time_bandwidth : float
         Time-bandwidth product, at least 2: ``floor(time_bandwidth - 1)`` tapers are taken.
+    padding
+        As in `morlet`.
 
     Returns
     -------

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.neuron
 
 EVERYTHING = Record(vsec="all", isec="all", ca="all")
 ELECTRODES = {
-    "points": Electrodes(positions=[(0.0, 0.0, 500.0), (30.0, 10.0, -100.0)]),
+    # six contacts: rows are multiplied four at a time, and what is left one by one
+    "points": Electrodes(positions=[(0.0, 0.0, 500.0), *((30.0, 10.0, -100.0 + 300.0 * k) for k in range(5))]),
     "lines": Electrodes(positions=[(0.0, 0.0, 500.0), (2.0, 1.0, 1300.0)], method="lsa", conductivity=0.2),
     "sum": Electrodes(positions=[(0.0, 0.0, 500.0)], method=None),
 }

@@ -142,10 +142,10 @@ def test_another_place_in_a_block_changes_nothing(plan_of):
 @pytest.mark.parametrize("instructions", [("-O2",), ("-O2", "-mavx2", "-mfma")], ids=["SSE2", "AVX2"])
 @pytest.mark.parametrize("rates", ["exact", "tables"])
 def test_processors_with_shorter_vectors(instructions, rates, plan_of, monkeypatch):
-    """Two or four lanes in place of this processor's: the same spikes, dipoles to the rounding."""
+    """Two or four lanes in place of this processor's: the same spikes, dipoles and potentials to the rounding."""
     if "-mavx2" in instructions and "__AVX2__" not in build._cpu():
         pytest.skip("this processor has no AVX2")
-    plan = plan_of("custom cell")
+    plan = plan_of("custom cell", {"electrodes": {"shank": hn.Electrodes(positions=hn.laminar_probe(6, x=30.0))}})
     own = FastEngine(rates=rates).run(plan, [0]).trials[0]
     portable = tuple(flag for flag in build.compiler_flags() if flag not in ("-O3", "-march=native"))
     monkeypatch.setattr(build, "compiler_flags", lambda: (*portable, *instructions))
@@ -156,8 +156,9 @@ def test_processors_with_shorter_vectors(instructions, rates, plan_of, monkeypat
         build.kernel_library.cache_clear()
     np.testing.assert_array_equal(other.spike_times_ms, own.spike_times_ms)
     np.testing.assert_array_equal(other.spike_gids, own.spike_gids)
-    peak = np.abs(own.samples["dipole"]).max()
-    np.testing.assert_allclose(other.samples["dipole"], own.samples["dipole"], rtol=0, atol=1e-9 * peak)
+    for probe in ("dipole", "electrodes:shank"):
+        peak = np.abs(own.samples[probe]).max()
+        np.testing.assert_allclose(other.samples[probe], own.samples[probe], rtol=0, atol=1e-9 * peak, err_msg=probe)
     assert np.count_nonzero(own.spike_gids < plan.n_cells) > 10
 
 

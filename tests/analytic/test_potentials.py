@@ -187,4 +187,4 @@ def test_second_difference_finds_the_sink(disc_of_sticks):
     time = np.unravel_index(np.argmin(known), known.shape)[1]
     found = 1e3 * 0.3 * csd(potential, SPACING_UM)[:, time]
     assert abs(HEIGHTS_UM[np.argmin(found)] - DEEPEST_UM) <= SPACING_UM / 2
-    assert 0.3 < found.min() / known.min() < 1.0
+    assert 0.7 < found.min() / known.min() < 0.9

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.neuron
 FILES = ("net3x3_evoked", "net3x3_tonic", "net3x3_lfp", "jones_default_trial1")
 COMPONENTS = ("agg", "L2", "L5")
 POTENTIAL_ATOL = 1e-6  # µV
+POTENTIAL_RTOL = 1e-6
 
 
 def network_of(meta: dict[str, Any], network: NetworkSpec) -> NetworkSpec:
@@ -129,6 +130,8 @@ def check_potentials(simulation: Any, arrays: dict[str, np.ndarray], meta: dict[
         found = recording.voltages[0]
         assert not found[:, 0].any(), "the first sample is 0 by definition"
         np.testing.assert_allclose(found, arrays[key], rtol=6e-8, atol=POTENTIAL_ATOL, err_msg=key)
+        off, peak = np.abs(found - arrays[key]).max(axis=1), np.abs(arrays[key]).max(axis=1)
+        assert (off <= POTENTIAL_RTOL * peak).all(), f"{key}: of each contact's peak"
         np.testing.assert_allclose(recording.times[::20], arrays["lfp_times_dec20"], rtol=0, atol=1e-9)
         if f"lfp64_dec20__{name}" in arrays:
             for what, potential in {

@@ -58,7 +58,6 @@ class _Writer:
         below[:-1][inner] = tree.conductance_uS[inner] * 100.0 / tree.area_um2[tree.parent[inner]]
         self._up = self._constants.add(np.append(tree.conductance_uS * 100.0 / tree.area_um2, 0.0), ("up",))
         self._down = self._constants.add(below, ("down",))
-        self._axial = self._constants.add(np.append(tree.conductance_uS, 0.0), ("axial conductance",))
         for row in ("V", "D", "R"):
             self._rows.add(row, np.append(model.initial_v if row == "V" else np.zeros(self._n), 0.0))
         self._rows.add("isyn", np.zeros(n_sites))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import attrs
 import numpy as np
@@ -199,21 +200,28 @@ def _edges(
 def _clamps(
     plan: Plan, models: Sequence[KernelModel], block_of: np.ndarray, lane_of: np.ndarray, n_blocks: int
 ) -> list[_Clamps]:
-    found: list[list[tuple[float, ...]]] = [[] for _ in range(n_blocks)]
+    """Return the clamps of each block, sorted by their start, so that a step looks only at those that flow."""
     b = plan.biases
-    for gid, section, amplitude, delay, duration in zip(
-        b.gid.tolist(), b.section.tolist(), b.amplitude_nA, b.delay_ms, b.duration_ms, strict=True
-    ):
-        model = models[plan.cells.template[gid]]
-        segment = model.template.sections.middle_segment(section)
-        area = model.tree.area_um2[model.tree.node_of_segment[segment]]
-        row = (segment, lane_of[gid], 0, 0, amplitude * 100.0 / area, amplitude, delay, delay + duration)
-        found[block_of[gid]].append(row)
+    template = plan.cells.template[b.gid]
+    segment, area = np.zeros(len(template), np.int64), np.zeros(len(template))
+    for number in np.unique(template):
+        model, mine = models[number], template == number
+        middle = np.array(
+            [model.template.sections.middle_segment(i) for i in range(len(model.template.sections.names))]
+        )
+        segment[mine] = middle[b.section[mine]]
+        area[mine] = model.tree.area_um2[model.tree.node_of_segment[segment[mine]]]
+    table = np.zeros(len(template), _CLAMP)
+    table["segment"], table["lane"] = segment, lane_of[b.gid]
+    table["amplitude"], table["absolute"] = b.amplitude_nA * 100.0 / area, b.amplitude_nA
+    table["start"], table["stop"] = b.delay_ms, b.delay_ms + b.duration_ms
+    order = np.lexsort((table["start"], block_of[b.gid]))
+    limits = np.searchsorted(block_of[b.gid][order], np.arange(n_blocks + 1))
     clamps = []
-    for rows in found:
-        table = np.array(rows, _CLAMP)
-        segments, table["place"] = np.unique(table["segment"], return_inverse=True)
-        clamps.append(_Clamps(rows=table, segments=segments))
+    for first, last in pairwise(limits.tolist()):
+        rows = np.ascontiguousarray(table[order[first:last]])
+        segments, rows["place"] = np.unique(rows["segment"], return_inverse=True)
+        clamps.append(_Clamps(rows=rows, segments=segments))
     return clamps
 
 
@@ -259,8 +267,8 @@ def _probe_parts(
 def _on_values(weights: np.ndarray, quantity: str, tree: Tree, clamped: np.ndarray) -> np.ndarray:
     """Return weights on segments, shape (n_segments, …), as weights on what a kernel has: voltages, currents of clamps.
 
-    What leaves a membrane has come along the tree or from a clamp, so that membrane currents are no quantity of their own:
-    they are differences of voltages times conductances.
+    What leaves a membrane has come along the tree or from a clamp, so that membrane currents are no quantity of their
+    own: they are differences of voltages times conductances.
     """
     on_nodes = np.zeros((len(tree), *weights.shape[1:]))
     on_nodes[tree.node_of_segment] = weights

@@ -199,7 +199,7 @@ struct Event {  // of a drive: known before the run
     double weight;
 };
 struct Clamp {
-    std::int32_t segment, lane, place, pad;   // place: among the segments of the block that have clamps
+    std::int32_t segment, lane, place, pad;  // place: among the segments of the block that have clamps
     double amplitude, absolute, start, stop;  // amplitude per area (µA/cm² * 1e-3), absolute in nA
 };
 struct Pick {  // row of a probe that is one quantity of one cell
@@ -336,6 +336,8 @@ struct Block {
     std::vector<Arrival> now, sorted;
     std::vector<int> count;
     ivec above = ivec{};
+    std::int64_t next_clamp = 0;          // the first that has not begun
+    std::vector<Clamp const*> flowing;    // those that have begun and not ended
 };
 
 struct Runner {
@@ -351,7 +353,7 @@ struct RunnerOf final : Runner {
     Table table;
     TemplateData const* data;
     Memory<double> collected;  // [sample][value][lane], of one block at a time
-    mutable std::vector<double> injected;   // [segment that has clamps][lane]: what they bring now (nA)
+    mutable std::vector<double> injected;  // [segment that has clamps][lane]: what they bring now (nA)
     mutable int n_collected = 0;
 
     explicit RunnerOf(TemplateData const& d, std::int32_t const* used_sites, std::int64_t n_used)
@@ -376,7 +378,7 @@ struct RunnerOf final : Runner {
     }
 
     Block make(BlockData const& block_data) const override {
-        Block block{&block_data, Memory<T>(K::n_rows), {}, {}, {}, {}};
+        Block block{&block_data, Memory<T>(K::n_rows), {}, {}, {}, {}, ivec{}, 0, {}};
         for (int r = 0; r < K::n_rows; ++r) store(block.memory.data + r * W, splat(initial[r]));
         injected.assign(block_data.n_clamped * W, 0.0);
         take(block, reinterpret_cast<vec*>(block.memory.data), 0);
@@ -446,9 +448,14 @@ struct RunnerOf final : Runner {
             K::begin(s, c, used.data(), static_cast<int>(used.size()), per_dt);
             double const half = clock.t[k] + 0.5 * job.dt;
             std::fill(injected.begin(), injected.end(), 0.0);
-            for (std::int64_t q = 0; q < d.n_clamps; ++q) {
-                Clamp const& clamp = d.clamps[q];
-                if (half < clamp.start || half >= clamp.stop) continue;
+            while (block.next_clamp < d.n_clamps && d.clamps[block.next_clamp].start <= half)
+                block.flowing.push_back(&d.clamps[block.next_clamp++]);
+            auto& flow = block.flowing;
+            flow.erase(
+                std::remove_if(flow.begin(), flow.end(), [half](Clamp const* clamp) { return half >= clamp->stop; }),
+                flow.end());
+            for (Clamp const* const flowing : flow) {
+                Clamp const& clamp = *flowing;
                 at(s, K::R + K::node_of_segment[clamp.segment], clamp.lane) += T(clamp.amplitude);
                 injected[clamp.place * W + clamp.lane] += clamp.absolute;
             }

@@ -17,6 +17,7 @@ from hnnlib.plan.tables import Biases, Edges, Plan, Probe, Template, digest_of
 __all__ = ["NeuronNetwork"]
 
 _PARTS = 20
+_MOST_CLAMPS = 4  # IClamps on one section: each costs at every step, a played current only when it changes
 
 
 class NeuronNetwork:
@@ -144,15 +145,33 @@ class NeuronNetwork:
         self._sources = [(gid - plan.n_cells, source) for gid, source in sources.items()]
 
     def _make_clamps(self, biases: Biases) -> list[Any]:
-        clamps = []
-        for row in np.flatnonzero(self._here[biases.gid]).tolist():
-            section = self._cells[biases.gid[row]].sections[biases.section[row]]
-            clamp = self._s.h.IClamp(section(0.5))
-            clamp.delay = biases.delay_ms[row]
-            clamp.dur = biases.duration_ms[row]
-            clamp.amp = biases.amplitude_nA[row]
-            clamps.append(clamp)
+        """Make an IClamp for each row; of many rows on one section, one IClamp that plays their sum."""
+        rows = np.flatnonzero(self._here[biases.gid])
+        section = biases.section[rows]
+        order = np.lexsort((section, biases.gid[rows]))  # stable: rows of one section stay in their order
+        rows, section = rows[order], section[order]
+        apart = (np.diff(biases.gid[rows]) != 0) | (np.diff(section) != 0)
+        clamps: list[Any] = []
+        played: dict[bytes, tuple[Any, Any]] = {}
+        for own in np.split(rows, np.flatnonzero(apart) + 1) if len(rows) else []:
+            place = self._cells[biases.gid[own[0]]].sections[biases.section[own[0]]](0.5)
+            steps = np.stack([biases.delay_ms[own], biases.duration_ms[own], biases.amplitude_nA[own]])
+            if len(own) <= _MOST_CLAMPS:
+                clamps += [self._clamp(place, *step) for step in steps.T.tolist()]
+                continue
+            key = steps.tobytes()  # cells that get the same current share it
+            if key not in played:
+                times, currents = _staircase(*steps)
+                played[key] = (self._s.h.Vector(times), self._s.h.Vector(currents))
+            clamp = self._clamp(place, 0.0, 1e9, 0.0)
+            played[key][1].play(clamp._ref_amp, played[key][0])
+            clamps.append((clamp, *played[key]))
         return clamps
+
+    def _clamp(self, place: Any, delay: float, duration: float, amplitude: float) -> Any:
+        clamp = self._s.h.IClamp(place)
+        clamp.delay, clamp.dur, clamp.amp = delay, duration, amplitude
+        return clamp
 
     def _make_probe(self, plan: Plan, probe: Probe) -> ProbeRecorder:
         offset = plan.site_offset if probe.quantity == "i_synapse" else plan.segment_offset
@@ -237,6 +256,20 @@ def _needed_sites(plan: Plan, here: np.ndarray) -> np.ndarray:
 def _owners(offset: np.ndarray, flat: np.ndarray) -> np.ndarray:
     """Return the cells that flat segment or site numbers belong to."""
     return np.searchsorted(offset, flat, side="right") - 1
+
+
+def _staircase(delay: np.ndarray, duration: np.ndarray, amplitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return when the sum of several steps of current changes (ms, from 0 on), and what it is from then (nA).
+
+    NEURON switches a played value at the step whose middle has reached its time: the rule of IClamp.
+    """
+    stop = delay + duration
+    times = np.unique(np.concatenate([[0.0], delay, stop]))
+    first, last = np.searchsorted(times, delay), np.searchsorted(times, stop)
+    currents = np.zeros(len(times))
+    for a, b, current in zip(first, last, amplitude, strict=True):
+        currents[a:b] += current
+    return times, currents
 
 
 class _Cell:
