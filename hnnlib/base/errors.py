@@ -192,11 +192,24 @@ class TrialFailed(SimulationError):
         0-based index of the trial.
     cause : str
         What went wrong in it.
+    network : int, optional
+        0-based index of the network, where many were run.
     """
 
-    def __init__(self, trial: int, cause: str) -> None:
-        self.trial, self.cause = trial, cause
-        super().__init__(f"trial {trial} failed: {cause}")
+    def __init__(self, trial: int, cause: str, network: int | None = None) -> None:
+        self.trial, self.cause, self.network = trial, cause, network
+        of = "" if network is None else f"network {network}, "
+        super().__init__(f"{of}trial {trial} failed: {cause}")
+
+    def of(self, network: int) -> TrialFailed:
+        """Return this error with the number of the network that it is of.
+
+        Parameters
+        ----------
+        network : int
+            0-based index.
+        """
+        return TrialFailed(self.trial, self.cause, network)
 
 
 class UnsupportedPlan(HnnlibError, ValueError):

@@ -65,3 +65,13 @@ def test_all_are_checked_before_any_runs(variants, monkeypatch):
 
 def test_none_gives_none():
     assert hn.simulate_many([], tstop=10.0) == []
+
+
+@pytest.mark.parametrize("engine", [hn.FastEngine(), hn.NeuronEngine()])
+@pytest.mark.parametrize("launcher", ["serial", "joblib"])
+def test_a_network_that_fails_is_named(variants, engine, launcher):
+    broken = variants[0].copy()
+    broken.put("celsius", 1e5)
+    with pytest.raises(hn.TrialFailed, match=r"^network 1, trial 0 failed: ") as caught:
+        hn.simulate_many([variants[0], broken], tstop=5.0, engine=engine, launcher=launcher)
+    assert (caught.value.network, caught.value.trial) == (1, 0)

@@ -124,7 +124,10 @@ class FastEngine:
 
         def one(numbered: tuple[int, Plan]) -> Records:
             number, plan = numbered
-            records = self._run(plan, range(plan.run.n_trials), None, 1)
+            try:
+                records = self._run(plan, range(plan.run.n_trials), None, 1)
+            except TrialFailed as error:
+                raise error.of(number) from error
             if progress is not None:
                 progress(number, plan.run.tstop_ms)
             return records

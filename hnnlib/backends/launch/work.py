@@ -24,10 +24,11 @@ def run_trial(engine: Engine, plan: Plan, trial: int) -> Records | HnnlibError:
 
 def run_network(engine: Engine, plan: Plan, number: int) -> Records | HnnlibError:
     """Return the records of all trials of the plan of that number, or why there are none."""
-    return _attempt(
+    outcome = _attempt(
         lambda: engine.run(plan, range(plan.run.n_trials)),
         lambda cause: SimulationError(f"network {number} failed: {cause}"),
     )
+    return outcome.of(number) if isinstance(outcome, TrialFailed) else outcome
 
 
 def _attempt(run: Callable[[], Records], failed: Callable[[str], HnnlibError]) -> Records | HnnlibError:

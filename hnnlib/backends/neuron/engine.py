@@ -149,7 +149,10 @@ class NeuronEngine:
         """
         done = []
         for number, plan in enumerate(plans):
-            done.append(self.run(plan, range(plan.run.n_trials)))
+            try:
+                done.append(self.run(plan, range(plan.run.n_trials)))
+            except TrialFailed as error:
+                raise error.of(number) from error
             if progress is not None:
                 progress(number, plan.run.tstop_ms)
         return done
