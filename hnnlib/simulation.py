@@ -348,14 +348,8 @@ def simulate_dipole(
         _deprecated(f"simulate_dipole without tstop; pass tstop={tstop} (the parameter file's value is used)")
     if n_trials is None:
         n_trials = params.get("N_trials", 1)
-    if not network.connections and len(network.populations) > 1:
-        warnings.warn(
-            "no connections between the cells of this network; jones_2009_model(params) gives the connected column",
-            UserWarning,
-            stacklevel=2,
-        )
-    if not (network.drives or network.biases or network.synaptic_events or network.current_clamps):
-        warnings.warn("no drives or biases: nothing acts on this network", UserWarning, stacklevel=2)
+    if not hasattr(net, "compile"):  # what was read from files has its contacts and spikes beside the spec
+        _warn_if_idle(network)
     result = simulate(
         net,
         tstop=tstop,
@@ -378,6 +372,17 @@ def simulate_dipole(
             if params.get("dipole_scalefctr", 0) > 0:
                 dipole.scale(params["dipole_scalefctr"])
     return dipoles
+
+
+def _warn_if_idle(network: NetworkSpec) -> None:
+    if not network.connections and len(network.populations) > 1:
+        warnings.warn(
+            "no connections between the cells of this network; jones_2009_model(params) gives the connected column",
+            UserWarning,
+            stacklevel=3,
+        )
+    if not (network.drives or network.biases or network.synaptic_events or network.current_clamps):
+        warnings.warn("no drives or biases: nothing acts on this network", UserWarning, stacklevel=3)
 
 
 def _deprecated(what: str) -> None:

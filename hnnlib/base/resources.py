@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from hnnlib.base.errors import FileFormatError, InvalidValue, UnknownName
 
-__all__ = ["located", "mod_dir", "mod_files", "param_dir", "param_file"]
+__all__ = ["located", "mapped_files", "mod_dir", "mod_files", "param_dir", "param_file"]
 
 
 def mod_dir() -> Path:
@@ -120,3 +121,23 @@ def _packaged(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise FileFormatError(package / name, "the installation lacks this folder; install hnnlib again")
+
+
+def mapped_files(name: str) -> list[str]:
+    """Return the files of a kind that are in this process's memory.
+
+    Parameters
+    ----------
+    name : str
+        Regular expression for the end of their paths, from the last slash on.
+
+    Returns
+    -------
+    files : list of str
+        In the order of memory, each once; none where the system doesn't tell (it does on Linux).
+    """
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        return []
+    return list(dict.fromkeys(re.findall(rf"(/.*/{name})$", maps, re.MULTILINE)))

@@ -156,6 +156,7 @@ def _config(work: Path, plan: Plan, network: NetworkSpec, run: RunSpec) -> Simul
         circuit_of(plan, network),
         components={
             "biophysical_neuron_models_dir": str(work / "components/cells"),
+            "morphologies_dir": str(work / "components/cells"),  # a cell's sections stand in the same file
             "synaptic_models_dir": str(work / "components/synapses"),
         },
         node_sets={"cells": {"population": list(network.populations)}},

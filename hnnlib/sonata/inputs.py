@@ -10,7 +10,6 @@ import numpy as np
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.log import logger
 from hnnlib.base.schema import within
 from hnnlib.compile.circuit import Trains
 from hnnlib.io.sonata.config import SimulationConfig
@@ -27,6 +26,9 @@ __all__ = ["Functions", "Inputs", "inputs_of"]
 
 Functions = Mapping[str, Callable[[Any, Any], Any]]
 """Name -> function(node, sim) that returns a node's spike times (ms)."""
+
+UNNAMED = "default"
+"""Population of spikes whose file names none."""
 
 _Trial = tuple[np.ndarray, np.ndarray]
 
@@ -165,12 +167,11 @@ def _from_probe(
 
 
 def _of(spikes: SpikeData, population: str, ids: np.ndarray, circuit: Circuit) -> _Trial:
-    """Return the spikes of some nodes; a file of one population, whatever its name, may serve another."""
+    """Return the spikes of some nodes; a file that names no population serves any."""
     if population in spikes.populations:
         mine = spikes.codes == spikes.populations.index(population)
-    elif len(spikes.populations) == 1 and spikes.populations[0] not in circuit.nodes:
+    elif spikes.populations == (UNNAMED,):
         mine = np.ones(len(spikes), bool)
-        logger.info("spikes of population %r are those of %r", spikes.populations[0], population)
     else:
         raise UnknownName("node_set", population, "population of the file of spikes", spikes.populations)
     times, nodes = spikes.times[mine], spikes.node_ids[mine]
@@ -183,11 +184,11 @@ def _of(spikes: SpikeData, population: str, ids: np.ndarray, circuit: Circuit) -
 
 def _read(module: str, file: str) -> SpikeData:
     if module in ("sonata", "h5", "hdf5"):
-        return SpikeData.from_sonata(file)
+        return SpikeData.from_sonata(file, UNNAMED)
     if module == "csv":
-        return SpikeData.from_csv(file)
+        return SpikeData.from_csv(file, UNNAMED)
     if module == "nwb":
-        return SpikeData.from_nwb(file)
+        return SpikeData.from_nwb(file, UNNAMED)
     raise UnknownName("module", module, "module of spikes", ("sonata", "csv", "nwb", "function", "ecephys_probe"))
 
 
@@ -222,6 +223,9 @@ def _clamp(entry: Mapping[str, Any], circuit: Circuit, origin: Origin, config: S
         raise InvalidValue("target_simulator", config.target_simulator, "must be NEURON for cells with sections")
     cells = _cells(entry.get("node_set", "all"), circuit, origin, "node_set")
     section = str(entry.get("section_name", "soma"))
+    for key, only in (("section_index", 0), ("section_dist", 0.5)):
+        if entry.get(key, only) != only:
+            raise InvalidValue(key, entry[key], f"must be {only}: currents flow into the middle of a section")
     if "file" in entry:
         times, currents = read_current(str(entry["file"]))
         return CurrentClamp.of_values(cells, times, currents, section)

@@ -84,7 +84,7 @@ class SonataNetwork:
         """
         trains: dict[str, Any] = {}
         for name, trials in self.trains.items():
-            if len(trials) not in (1, run.n_trials) and len(trials) < run.n_trials:
+            if 1 < len(trials) < run.n_trials:
                 raise InvalidValue(
                     "n_trials", run.n_trials, f"must be at most {len(trials)}, the trials that {name!r} has spikes for"
                 )

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 from immutabledict import immutabledict
 
-from hnnlib.base.errors import InvalidValue, OutputError, UnknownName
+from hnnlib.base.errors import InvalidType, InvalidValue, OutputError, UnknownName
 from hnnlib.base.schema import within
 from hnnlib.io.sonata.config import SimulationConfig
 from hnnlib.io.sonata.potentials import contacts_text, read_contacts, write_potentials
@@ -195,9 +195,14 @@ def write_outputs(
         raise OutputError(folder, f"can't be made ({error.strerror or error})") from error
     written = []
     n = result.n_trials
+    spikes_file = config.output.get("spikes_file", "spikes.h5")
+    if not isinstance(spikes_file, str):
+        raise InvalidType(
+            "output.spikes_file", spikes_file, "must be one name; of several trials each file gets its number"
+        )
     sections = {name: tuple(population.cell.sections) for name, population in network.populations.items()}
     for trial in range(n):
-        file = folder / of_trial(str(config.output.get("spikes_file", "spikes.h5")), trial, n)
+        file = folder / of_trial(spikes_file, trial, n)
         write_spikes_sonata(_spikes(result, trial, origin), file, _sorting(config))
         written.append(file)
         for name, entry in config.reports.items():
@@ -254,7 +259,18 @@ def _write_report(
     if circuit is not None and "cells" in entry:
         chosen = circuit.select(entry["cells"], "cells")
         reports = {n: _of_nodes(report, chosen[n]) for n, report in reports.items() if n in chosen}
-    write_reports(reports, file)
+    write_reports({n: _between(report, entry) for n, report in reports.items()}, file)
+
+
+def _between(report: FrameReport, entry: Mapping[str, Any]) -> FrameReport:
+    """Return the frames from ``start_time`` on and before ``end_time`` (ms)."""
+    if "start_time" not in entry and "end_time" not in entry:
+        return report
+    times = report.times
+    kept = (times >= float(entry.get("start_time", 0.0)) - 1e-9) & (times < float(entry.get("end_time", np.inf)) - 1e-9)
+    if not kept.any():
+        raise InvalidValue("start_time", entry.get("start_time"), "leaves no frame before end_time")
+    return attrs.evolve(report, data=report.data[kept], start=float(times[kept][0]))
 
 
 def _by_file_population(reports: Mapping[str, FrameReport], origin: Origin) -> dict[str, FrameReport]:

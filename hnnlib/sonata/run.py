@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def run_config(
     run = network.run
     if run is None:
         raise FileFormatError(network.config.file, "has no run.tstop: it describes a circuit, not a simulation")
-    _check_output(Path(network.config.output["output_dir"]))
+    _check_output(network.config.output)
     result = simulate(
         network,
         tstop=run.tstop,
@@ -75,12 +76,13 @@ def run_config(
     return result, write_outputs(result, network.config, network.spec, network.files, network.origin)
 
 
-def _check_output(folder: Path) -> None:
+def _check_output(output: Mapping[str, Any]) -> None:
+    folder = Path(output["output_dir"])
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(folder, f"can't be made ({error.strerror or error})") from error
-    check_writable(folder / "result.h5")
+    check_writable(folder / "result.h5", overwrite=bool(output.get("overwrite_output_dir", True)))
 
 
 def init_config(folder: str | os.PathLike[str], *, tstop: float = 170.0, **options: Any) -> Path:

@@ -61,6 +61,17 @@ def test_forced_events_and_clamps_travel_as_what_they_are(tmp_path):
     assert "forced" in again.cell_response.spike_types[0]
 
 
+def test_libsonata_knows_every_population_of_the_folder(rich, exported):
+    config = libsonata.CircuitConfig.from_file(str(exported / "circuit_config.json"))
+    assert config.config_status == libsonata.CircuitConfigStatus.complete
+    assert config.node_populations == {*rich.net.spec.populations, *rich.net.spec.drives}
+    edges = config.edge_population("L2_pyramidal_to_L5_pyramidal")
+    assert (edges.source, edges.target) == ("L2_pyramidal", "L5_pyramidal")
+    cells = config.node_population("L5_pyramidal")
+    sets = libsonata.NodeSets.from_file(str(exported / "node_sets.json"))
+    assert sets.materialize("cells", cells).flat_size == len(rich.net.gid_ranges["L5_pyramidal"])
+
+
 def test_libsonata_reads_the_folder(rich, rich_serial, exported):
     plan = compile_plan(rich.net.spec, hn.RunSpec(tstop=rich.tstop, n_trials=3, record=rich.record))
     ranges = plan.populations.gid_ranges
@@ -233,6 +244,14 @@ BAD = {
         {"input_type": "spikes", "module": "csv", "input_file": "spikes.csv", "node_set": "column"},
         r"'column' is no virtual population",
     ),
+    "spikes of a population with another name": (
+        {"input_type": "spikes", "module": "csv", "input_file": "others.csv", "node_set": "input"},
+        r"inputs\.in.*'input' is no population of the file of spikes \(has inptu\); did you mean 'inptu'",
+    ),
+    "a clamp off the middle of its section": (
+        {"input_type": "current_clamp", "amp": 1.0, "node_set": "column", "section_dist": 0.2},
+        r"section_dist: 0\.2 must be 0\.5",
+    ),
     "a clamp without current": (
         {"input_type": "current_clamp", "module": "IClamp", "node_set": "column"},
         r"inputs\.in\.amp: None must be a current in nA",
@@ -248,8 +267,9 @@ BAD = {
 def test_a_bad_input_is_named(tmp_path, name):
     entry, told = BAD[name]
     (tmp_path / "spikes.csv").write_text(SPIKES)
+    (tmp_path / "others.csv").write_text(SPIKES.replace("input", "inptu"))
     config = column_by_rule(tmp_path, inputs={"in": entry})
-    with pytest.raises((hn.HnnlibError), match=told):
+    with pytest.raises(hn.HnnlibError, match=told):
         hn.run_config(config)
     assert not (tmp_path / "out").exists()
 
@@ -360,3 +380,27 @@ def write_units(file, units):
         session.add_unit(spike_times=times, id=unit)
     with pynwb.NWBHDF5IO(str(file), "w") as io:
         io.write(session)
+
+
+def test_spikes_without_a_population_a_report_of_a_while_and_no_overwriting(tmp_path, recwarn):
+    (tmp_path / "spikes.csv").write_text("timestamps node_ids\n5.0 0\n6.0 2\n")
+    config = column_by_rule(
+        tmp_path,
+        inputs={"in": {"input_type": "spikes", "module": "csv", "input_file": "spikes.csv", "node_set": "input"}},
+        reports={
+            "v": {"module": "membrane_report", "variable_name": "v", "start_time": 2.0, "end_time": 5.0, "dt": 0.5}
+        },
+        output={"output_dir": "out", "overwrite_output_dir": False},
+    )
+    result, _ = hn.run_config(config, engine="fast")
+    mine = result.cell_response.spike_types[0] == "input"
+    np.testing.assert_array_equal(result.cell_response.spike_times[0][mine], [5.0, 6.0])
+    report = libsonata.SomaReportReader(str(tmp_path / "out/v.h5"))["column"]
+    assert report.times == (2.0, 5.0, 0.5)
+    np.testing.assert_allclose(report.get().times, np.arange(2.0, 5.0, 0.5))
+    assert report.get().data.shape == (6, 6)
+    with pytest.raises(hn.OutputError, match="exists already"):
+        hn.run_config(config, engine="fast")
+    dipoles = hn.simulate_dipole(hn.read_sonata(config), tstop=2.0, verbose=False)
+    assert len(dipoles) == 1
+    assert not [w for w in recwarn if issubclass(w.category, UserWarning)]  # its contacts and spikes are in the files

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 
 from hnnlib.backends.neuron.session import Session
 from hnnlib.backends.protocol import Part
 from hnnlib.base.errors import MPIUnavailable, SimulationError
+from hnnlib.base.resources import mapped_files
 
 __all__ = ["check_team", "team_up"]
 
@@ -84,11 +84,7 @@ def _join_job(neuron: Session, size: int) -> None:
 
 def mpi_library() -> str | None:
     """Return the file of the MPI library in this process's memory; where that can't be told, of the environment's."""
-    try:
-        maps = Path("/proc/self/maps").read_text()
-    except OSError:
-        maps = ""
-    loaded = re.findall(r"(/.*/libmpi\w*\.so[.\d]*)$", maps, re.MULTILINE)
+    loaded = mapped_files(r"libmpi\w*\.so[.\d]*")
     # libmpi.so of the wheels is a text for the linker, no library: only names with a version
     inside = sorted(Path(sys.prefix, "lib").glob("libmpi.so.[0-9]*")) + sorted(
         Path(sys.prefix, "lib").glob("libmpi.*.dylib")

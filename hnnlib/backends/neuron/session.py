@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 from hnnlib.base.errors import MechanismBuildError
 from hnnlib.base.log import logger
-from hnnlib.base.resources import mod_dir
+from hnnlib.base.resources import mapped_files, mod_dir
 from hnnlib.mechanisms.build import mechanism_library
 from hnnlib.mechanisms.catalogue import read_mechanism
 
@@ -78,7 +77,7 @@ class Session:
                 f"this process runs with the mechanisms of {self.library}; NEURON can't change to {library}: "
                 "use a new process"
             )
-        foreign = _mapped_libraries() - {str(library)}
+        foreign = set(mapped_files(r"[^/]*libnrnmech\.so")) - {str(library)}
         if foreign:
             taken = sorted(self._mechanisms() & {read_mechanism(file).name for file in mod_dir().glob("*.mod")})
             if taken:
@@ -185,12 +184,3 @@ def _options(value: str) -> Iterator[None]:
         yield
     finally:
         del os.environ["NEURON_MODULE_OPTIONS"]
-
-
-def _mapped_libraries() -> set[str]:
-    """Return the mechanism libraries that are in this process's memory (Linux; elsewhere none is seen)."""
-    try:
-        maps = Path("/proc/self/maps").read_text()
-    except OSError:
-        return set()
-    return set(re.findall(r"(/.*libnrnmech\.so)$", maps, re.MULTILINE))
