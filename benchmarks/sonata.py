@@ -50,7 +50,7 @@ def rows_edges(folder: Path) -> Iterator[Row]:
         edge_type_id=edges.connection,
         edge_types={i: {"model_template": label} for i, label in enumerate(edges.connection_labels)},
         attributes={
-            "syn_weight": edges.weight_uS,
+            "syn_weight": edges.weight,
             "delay": edges.delay_ms,
             "afferent_section_id": np.concatenate([section for section, _ in sections])[flat].astype(np.uint32),
             "afferent_section_pos": np.concatenate([x for _, x in sections])[flat],

@@ -437,8 +437,8 @@ def _undriven(plan: Plan) -> Plan:
 def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine) -> dict[str, Any]:
     live = plan.live_edges()
     dropped = {
-        "weight 0": int((plan.edges.weight_uS == 0).sum()),
-        "delay beyond the run": int((~live & (plan.edges.weight_uS != 0)).sum()),
+        "weight 0": int((plan.edges.weight == 0).sum()),
+        "delay beyond the run": int((~live & (plan.edges.weight != 0)).sum()),
     }
     logger.info("%d of %d connections can act within %g ms", live.sum(), len(plan.edges), run.tstop)
     return {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import attrs
 import numpy as np
 
-from hnnlib.base.errors import SimulationError, TrialFailed
+from hnnlib.base.errors import HnnlibError, SimulationError, TrialFailed
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Header, ProbeHeader, Records, TrialRecord
 
@@ -32,6 +32,9 @@ RATES = ("tables", "exact")
 
 Progress = Callable[[int, float], None]
 """Called as ``progress(trial, t_ms)`` while a trial runs and once at its end."""
+
+
+V = TypeVar("V")
 
 
 class Engine(Protocol):
@@ -91,7 +94,7 @@ class SplittingEngine(Engine, Protocol):
 
 
 class Launcher(Protocol):
-    """Spreads the trials of a plan over whatever runs them."""
+    """Spreads trials, whole networks, or calls of any function over whatever runs them."""
 
     @property
     def name(self) -> str:
@@ -118,6 +121,38 @@ class Launcher(Protocol):
         """Run all trials of many plans; yield number and records of each as it ends, in any order.
 
         ``progress`` is called as ``progress(number of the plan, duration of a trial)`` when a plan is done.
+        """
+
+    def map(
+        self, function: Callable[[Any, Any], V], items: Iterable[Any], given: Any = None, *, what: str = "item"
+    ) -> Generator[tuple[int, V | HnnlibError], None, None]:
+        """Call ``function(given, item)`` for each item; yield number and value of each as it ends, in any order.
+
+        Parameters
+        ----------
+        function : callable
+            What to call. A closure or lambda will do.
+        items : iterable
+            What to call it with, numbered from 0. They may be made while they are asked for: only a few more than can
+            be worked on are taken at a time.
+        given : object
+            What all calls have in common. It goes to each worker once, and is the same object in all calls there: an
+            engine in it keeps its compiled kernels from call to call.
+        what : str
+            What an item is called in errors.
+
+        Yields
+        ------
+        number : int
+            That of the item.
+        value : object
+            What the function returned; or its error, for the caller to raise or to note: an `HnnlibError` as it was
+            raised, any other as a `SimulationError`.
+
+        Raises
+        ------
+        SimulationError
+            If a worker dies, or there is none: as in `run`.
         """
 
 

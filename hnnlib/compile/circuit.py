@@ -135,7 +135,7 @@ _COLUMNS: Mapping[str, type] = immutabledict(
         "source_gid": np.int32,
         "target_gid": np.int32,
         "site": np.int16,
-        "weight_uS": np.float64,
+        "weight": np.float64,
         "delay_ms": np.float64,
         "connection": np.int16,
     }
@@ -157,7 +157,7 @@ def _contacts(
         "source_gid": ranges[edges.source].start + edges.source_node_id[edge],
         "target_gid": ranges[edges.target].start + edges.target_node_id[edge],
         "site": site,
-        "weight_uS": (edges.column("syn_weight").astype(float) * count)[edge],
+        "weight": (edges.column("syn_weight").astype(float) * count)[edge],
         "delay_ms": edges.column("delay").astype(float)[edge],
         "connection": _connection(edges, labels)[edge],
     }

@@ -173,7 +173,7 @@ def connect(
         source_gid=np.empty(n_rows, np.int32),
         target_gid=np.empty(n_rows, np.int32),
         site=np.empty(n_rows, np.int16),
-        weight_uS=np.empty(n_rows),
+        weight=np.empty(n_rows),
         delay_ms=np.empty(n_rows),
         connection=np.empty(n_rows, np.int16),
         connection_labels=tuple(r.label for r in rules),
@@ -209,7 +209,7 @@ def _fill(edges: Edges, rows: slice, number: int, rule: _Rule, site: np.ndarray,
     edges.source_gid[rows] = np.repeat(rule.source_gid, n)
     edges.target_gid[rows] = np.repeat(rule.target_gid, n)
     edges.site[rows] = np.tile(site, len(factor))
-    edges.weight_uS[rows] = np.repeat(rule.weight_uS * factor, n)
+    edges.weight[rows] = np.repeat(rule.weight_uS * factor, n)
     edges.delay_ms[rows] = np.repeat(delay, n)
     edges.connection[rows] = number
 

@@ -90,7 +90,7 @@ def _forced(before: Edges, contacts: Edges, name: str, events: SynapticEvents, g
     return attrs.evolve(
         contacts,
         source_gid=np.full(len(contacts), gid, np.int32),
-        weight_uS=contacts.weight_uS * events.weight_scale,
+        weight=contacts.weight * events.weight_scale,
         delay_ms=np.zeros(len(contacts)),
         connection=(connection + len(before.connection_labels)).astype(np.int16),
         connection_labels=(*before.connection_labels, *labels),
@@ -98,7 +98,7 @@ def _forced(before: Edges, contacts: Edges, name: str, events: SynapticEvents, g
 
 
 def _join(first: Edges, second: Edges) -> Edges:
-    names = ("source_gid", "target_gid", "site", "weight_uS", "delay_ms", "connection")
+    names = ("source_gid", "target_gid", "site", "weight", "delay_ms", "connection")
     columns: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
     return attrs.evolve(second, **columns)
 

@@ -31,7 +31,7 @@ def _check_edges(plan: Plan) -> None:
     if len(edges):
         n_sites = np.array([t.n_sites for t in plan.templates])[plan.cells.template[edges.target_gid]]
         _all("edges.site", edges.site, (edges.site >= 0) & (edges.site < n_sites), "must be a site of its target")
-    _finite("edges.weight_uS", edges.weight_uS)
+    _finite("edges.weight", edges.weight)
     _all("edges.delay_ms", edges.delay_ms, edges.delay_ms >= 0, "must be >= 0 ms")
 
 

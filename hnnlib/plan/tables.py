@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+from immutabledict import immutabledict
 
 __all__ = [
     "Biases",
@@ -21,12 +22,14 @@ __all__ = [
     "Edges",
     "Events",
     "Plan",
+    "PointModel",
     "Populations",
     "Probe",
     "Run",
     "Sections",
     "Segments",
     "Sites",
+    "Synapse",
     "Template",
     "digest_of",
 ]
@@ -118,8 +121,29 @@ class Sites:
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class PointModel:
+    """A cell without extent, as NEST has it: the model's name, and parameters in the model's own names and units."""
+
+    name: str  # e.g. aeif_cond_beta_multisynapse
+    parameters: Mapping[str, Any]  # name -> number, or a list where the model takes one
+    of_cells: Mapping[str, np.ndarray] = immutabledict()  # name -> value at each cell of the template, in gid order
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Synapse:
+    """How the contacts of one connection work where cells are points: NEST's model of a synapse and its parameters."""
+
+    model: str = "static_synapse"
+    parameters: Mapping[str, float] = immutabledict()
+    of_edges: Mapping[str, np.ndarray] = immutabledict()  # name -> value at each contact of the connection, in order
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Template:
-    """A cell type: tree, membrane, sites. Cells of a template differ only in position."""
+    """A cell type: tree, membrane, sites. Cells of a template differ only in position.
+
+    A point cell has one section of one segment, whose membrane is its ``point`` model; its sites are the model's ports.
+    """
 
     name: str
     sections: Sections
@@ -127,6 +151,7 @@ class Template:
     densities: tuple[Density, ...]
     sites: Sites
     spike_segment: int
+    point: PointModel | None = None
 
     @property
     def n_segments(self) -> int:
@@ -156,7 +181,7 @@ class Edges:
     source_gid: np.ndarray  # int32
     target_gid: np.ndarray  # int32
     site: np.ndarray  # int16, within the target's template
-    weight_uS: np.ndarray  # float64
+    weight: np.ndarray  # float64, µS; onto a point cell, in the unit of its model's port (nS, pA, mV)
     delay_ms: np.ndarray  # float64, inf where the distance rule overflows
     connection: np.ndarray  # int16, row of `connection_labels`
     connection_labels: tuple[str, ...]
@@ -167,12 +192,12 @@ class Edges:
     @property
     def nbytes(self) -> int:
         """Size of the columns in bytes."""
-        columns = (self.source_gid, self.target_gid, self.site, self.weight_uS, self.delay_ms, self.connection)
+        columns = (self.source_gid, self.target_gid, self.site, self.weight, self.delay_ms, self.connection)
         return sum(c.nbytes for c in columns)
 
     def take(self, rows: np.ndarray) -> Edges:
         """Return the edges of some rows (a mask or indices)."""
-        names = ("source_gid", "target_gid", "site", "weight_uS", "delay_ms", "connection")
+        names = ("source_gid", "target_gid", "site", "weight", "delay_ms", "connection")
         return attrs.evolve(self, **{name: getattr(self, name)[rows] for name in names})
 
 
@@ -248,6 +273,7 @@ class Plan:
     events: tuple[Events, ...]  # one per trial
     biases: Biases
     probes: tuple[Probe, ...]
+    synapses: tuple[Synapse, ...] = ()  # one per connection label; none: all static
 
     @property
     def n_cells(self) -> int:
@@ -280,7 +306,7 @@ class Plan:
         with a longer delay is never delivered.
         """
         horizon = self.run.tstop_ms + self.run.dt_ms
-        return (self.edges.weight_uS != 0.0) & (self.edges.delay_ms <= horizon)
+        return (self.edges.weight != 0.0) & (self.edges.delay_ms <= horizon)
 
 
 def digest_of(*values: Any) -> str:

@@ -98,7 +98,7 @@ def _edges(plan: Plan) -> Iterator[EdgePopulation]:
             attributes={
                 "afferent_section_id": sites.section[site].astype(np.uint32),
                 "afferent_section_pos": sites.x[site].astype(np.float32),
-                "syn_weight": edges.weight_uS[rows],
+                "syn_weight": edges.weight[rows],
                 "delay": edges.delay_ms[rows],
                 ROW: rows.astype(np.uint32),
             },

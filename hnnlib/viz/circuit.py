@@ -40,7 +40,7 @@ def strengths(plan: Plan, receptors: Sequence[str] | None = None) -> Strengths:
     Contacts of weight 0 don't count: they never act.
     """
     p, edges = plan.populations, plan.edges
-    used = edges.weight_uS > 0
+    used = edges.weight > 0
     if receptors is not None:
         used &= np.isin(_receptor_of(plan), receptors)
     n_sources, n_targets = len(p.names), int(np.count_nonzero(~p.is_drive))
@@ -60,7 +60,7 @@ def strengths(plan: Plan, receptors: Sequence[str] | None = None) -> Strengths:
     return Strengths(
         sources=p.names,
         targets=p.names[:n_targets],
-        weight_uS=summed(edges.weight_uS[used], cell) / per_cell,
+        weight_uS=summed(edges.weight[used], cell) / per_cell,
         contacts=summed(None, cell) / per_cell,
         probability=summed(None, pair_source * n_targets + pair_target) / n_pairs,
     )

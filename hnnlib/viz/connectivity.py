@@ -131,7 +131,7 @@ def _connection(plan: Plan, conn_idx: Any) -> _Connection:
         # Of a drive whose every target has a cell of its own, only those cells that serve this target.
         sources = range(int(edges.source_gid.min()), int(edges.source_gid.max()) + 1)
     weights = np.full((len(sources), len(targets)), np.nan)
-    weights[edges.source_gid - sources.start, edges.target_gid - targets.start] = edges.weight_uS
+    weights[edges.source_gid - sources.start, edges.target_gid - targets.start] = edges.weight
     n_pairs = np.count_nonzero(~np.isnan(weights))
     return _Connection(
         label=labels[number],

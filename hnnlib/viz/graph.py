@@ -143,7 +143,7 @@ def _contact_height(plan: Plan, population: int) -> float:
     """Return the mean height of the contacts of a population or drive, weighted (µm)."""
     p, edges = plan.populations, plan.edges
     mine = (edges.source_gid >= p.gid_start[population]) & (edges.source_gid < p.gid_stop[population])
-    if not np.any(edges.weight_uS[mine] > 0):
+    if not np.any(edges.weight[mine] > 0):
         return 0.0
     total = moment = 0.0
     for number, template in enumerate(plan.templates):
@@ -151,8 +151,8 @@ def _contact_height(plan: Plan, population: int) -> float:
         s, site = template.sections, edges.site[of]
         middle = (s.start_um[:, 2] + s.end_um[:, 2]) / 2
         height = middle[template.sites.section[site]] + plan.cells.position_um[edges.target_gid[of], 2]
-        moment += float(np.sum(height * edges.weight_uS[of]))
-        total += float(np.sum(edges.weight_uS[of]))
+        moment += float(np.sum(height * edges.weight[of]))
+        total += float(np.sum(edges.weight[of]))
     return moment / total
 
 

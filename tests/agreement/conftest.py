@@ -431,7 +431,7 @@ def breaking_engine(faulty_engine: Callable[..., Any]) -> Any:
     """NEURON, but the weights of trial 2 are no numbers."""
 
     def no_numbers(plan: Plan, trial: int) -> Plan:
-        return attrs.evolve(plan, edges=attrs.evolve(plan.edges, weight_uS=plan.edges.weight_uS * np.nan))
+        return attrs.evolve(plan, edges=attrs.evolve(plan.edges, weight=plan.edges.weight * np.nan))
 
     return faulty_engine(no_numbers, [2])
 

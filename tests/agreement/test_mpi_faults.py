@@ -182,8 +182,8 @@ def test_a_rank_raises(scene, short, faulty_engine):
 
 
 def test_a_trial_diverges_on_one_rank(scene, short):
-    weight = np.where(short.edges.target_gid == 3, np.nan, short.edges.weight_uS)
-    broken = attrs.evolve(short, edges=attrs.evolve(short.edges, weight_uS=weight))
+    weight = np.where(short.edges.target_gid == 3, np.nan, short.edges.weight)
+    broken = attrs.evolve(short, edges=attrs.evolve(short.edges, weight=weight))
     _, error = collect(MPILauncher(n_procs=2, ranks_per_trial=2), NeuronEngine(), broken)
     assert isinstance(error, hn.TrialFailed)
     assert "rank 0: the simulation diverged in trial 0: dipole" in str(error)

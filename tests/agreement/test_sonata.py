@@ -88,9 +88,7 @@ def test_libsonata_reads_the_folder(rich, rich_serial, exported):
     assert edges.size == mine.sum() > 0
     reached = edges.afferent_edges([4])
     expected = mine & (ours.target_gid == ranges["L5_pyramidal"].start + 4)
-    np.testing.assert_array_equal(
-        np.sort(edges.get_attribute("syn_weight", reached)), np.sort(ours.weight_uS[expected])
-    )
+    np.testing.assert_array_equal(np.sort(edges.get_attribute("syn_weight", reached)), np.sort(ours.weight[expected]))
     np.testing.assert_array_equal(
         np.sort(edges.source_nodes(reached)), np.sort(ours.source_gid[expected] - ranges["L2_pyramidal"].start)
     )
@@ -195,7 +193,7 @@ def test_a_column_built_by_rule_runs_from_its_config(tmp_path):
     proximal = network.spec.populations["L5_pyramidal"].cell.sections_at("proximal")
     assert (edges.source_gid >= at).sum() == 3 * 4 * len(proximal)
     twice = edges.source_gid < at
-    assert set(edges.weight_uS[twice]) == {0.1}  # two synapses in one row weigh twice
+    assert set(edges.weight[twice]) == {0.1}  # two synapses in one row weigh twice
     assert twice.sum() == 4 * 2
     assert {f.name for f in files} == {"spikes.h5", "v.h5", "result.h5"}
     assert all(f.parent == tmp_path / "out" for f in files)

@@ -86,7 +86,7 @@ def test_connections(built):
         assert len(edges) == connection["n_netcons"] == connection["n_pairs"] * len(sections), where
         template = plan.templates[list(network.populations).index(connection["target"])]
         assert {template.sites.receptors[s] for s in np.unique(edges.site)} == {connection["receptor"]}, where
-        for column, values in (("weight", edges.weight_uS), ("delay", edges.delay_ms)):
+        for column, values in (("weight", edges.weight), ("delay", edges.delay_ms)):
             for what, reduce in (("sum", np.sum), ("min", np.min), ("max", np.max)):
                 expected = connection[f"{what}_{column}"]
                 np.testing.assert_allclose(reduce(values), expected, rtol=SUM_RTOL, err_msg=f"{where} {what} {column}")
@@ -110,7 +110,7 @@ def test_single_contacts(built):
         sites = plan.templates[plan.cells.template[edge.target_gid[0]]].sites
         assert section_of(plan, edge) == [contact["section"]]
         assert (sites.x[edge.site[0]], sites.receptors[edge.site[0]]) == (contact["x"], contact["receptor"])
-        np.testing.assert_allclose(edge.weight_uS[0], contact["weight"], rtol=1e-12)
+        np.testing.assert_allclose(edge.weight[0], contact["weight"], rtol=1e-12)
         np.testing.assert_allclose(edge.delay_ms[0], contact["delay"], rtol=1e-12)
         if contact["src_gid"] < plan.n_cells:
             assert plan.cells.threshold_mV[contact["src_gid"]] == contact["threshold"]

@@ -140,7 +140,7 @@ def pack(
             block_of[target],
             plan.edges.site[drive],
             lane_of[target],
-            plan.edges.weight_uS[drive],
+            plan.edges.weight[drive],
             plan.edges.delay_ms[drive],
         ),
         probes=[_probe_parts(plan, p, models, clamps, block_of, lane_of, lanes) for p in plan.probes],
@@ -188,7 +188,7 @@ def _edges(
     edges = np.zeros(len(local), _EDGE)
     edges["block"], edges["lane"] = block_of[target], lane_of[target]
     edges["site"] = plan.edges.site[local]
-    edges["weight"], edges["delay"] = plan.edges.weight_uS[local], plan.edges.delay_ms[local]
+    edges["weight"], edges["delay"] = plan.edges.weight[local], plan.edges.delay_ms[local]
     counts = np.bincount(plan.edges.source_gid[local], minlength=plan.n_cells)
     row = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     # a spike at the start of step k arrives at step k + ceil(delay/dt - 1/2) or later

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from hnnlib import __version__
 from hnnlib.backends.launch.active import Backend
-from hnnlib.backends.launch.work import run_network, run_trial
+from hnnlib.backends.launch.work import call, records_of_networks, run_network, run_trial
 from hnnlib.backends.protocol import Engine, Progress
 from hnnlib.base.errors import HnnlibError, InvalidType, InvalidValue, SimulationError
 from hnnlib.plan.tables import Plan
@@ -22,6 +22,7 @@ from hnnlib.results.records import Records
 __all__ = ["DaskBackend", "DaskLauncher"]
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 _TIMEOUT = 8.0  # s; a local cluster takes about one to start a worker
 _FETCH = 300.0  # s for the records of a trial to come over, before it is asked whether there are workers at all
@@ -93,10 +94,12 @@ class DaskLauncher:
             If there is no scheduler or no worker, or they are lost and don't come back; if a worker has another version
             of hnnlib; if workers die again and again while they run a trial: with its number.
         """
-        tasks = ((k, ()) for k in trials)
-        with closing(self._spread("trial", run_trial, (engine, plan), tasks)) as arriving:
-            for trial, records in arriving:
-                yield records
+        tasks = ((k, k) for k in trials)
+        with closing(self._spread(run_trial, tasks, (engine, plan), "trial")) as arriving:
+            for trial, done in arriving:
+                if isinstance(done, HnnlibError):
+                    raise done
+                yield done
                 if progress is not None:
                     progress(trial, plan.run.tstop_ms)
 
@@ -110,27 +113,32 @@ class DaskLauncher:
         TrialFailed, SimulationError
             As in `run`; the number of the network is named where `run` names that of the trial.
         """
-        tasks = ((k, (_pack(plan),)) for k, plan in enumerate(plans))
-        with closing(self._spread("network", _run_packed, (engine,), tasks)) as arriving:
-            for number, records in arriving:
-                yield number, records
-                if progress is not None:
-                    progress(number, plans[number].run.tstop_ms)
+        with closing(self.map(run_network, plans, engine, what="network")) as arriving:
+            yield from records_of_networks(arriving, plans, progress)
+
+    def map(
+        self, function: Callable[[Any, Any], V], items: Iterable[Any], given: Any = None, *, what: str = "item"
+    ) -> Generator[tuple[int, V | HnnlibError], None, None]:
+        """Call a function for each item on the workers, as `hnnlib.backends.protocol.Launcher` says it.
+
+        Raises
+        ------
+        SimulationError
+            As in `run`; the number of the item is named where `run` names that of the trial.
+        """
+        yield from self._spread(function, enumerate(items), given, what)
 
     def _spread(
-        self,
-        what: str,
-        function: Callable[..., Records | HnnlibError],
-        shared: Iterable[Any],
-        tasks: Iterator[tuple[int, tuple[Any, ...]]],
-    ) -> Generator[tuple[int, Records], None, None]:
-        """Call ``function(*shared, *own, number)`` on workers for all tasks; yield number and records of each."""
+        self, function: Callable[[Any, Any], V], tasks: Iterable[tuple[int, Any]], given: Any, what: str
+    ) -> Generator[tuple[int, V | HnnlibError], None, None]:
+        """Call ``function(given, item)`` on workers for all numbers and items; yield number and value of each."""
         from distributed import TimeoutError as DaskTimeout
 
         running: dict[Any, int] = {}
         ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        waiting = iter(tasks)
         with self._connected() as client:
-            given = [_submit(client, pickle.loads, _pack(value)) for value in shared]
+            shared = _submit(client, pickle.loads, _pack((function, given, what)))
             try:
                 # by now there is work: a cluster that grows as it is needed starts workers for it
                 self._wait_for_workers(client)
@@ -138,8 +146,8 @@ class DaskLauncher:
                 while True:
                     # twice as many as can run: no worker waits for us, and few plans of many are under way at a time
                     wanted = max(2 * sum(client.nthreads().values()), 1)
-                    for number, own in itertools.islice(tasks, max(wanted - len(running), 0)):
-                        future = _submit(client, function, *given, *own, number)
+                    for number, item in itertools.islice(waiting, max(wanted - len(running), 0)):
+                        future = _submit(client, _call_packed, shared, _pack(item), number)
                         running[future] = number
                         future.add_done_callback(ended.put)
                     if not running:
@@ -152,14 +160,12 @@ class DaskLauncher:
                         continue
                     except Exception as error:
                         raise _failure(client, what, running, future, error) from error
-                    if isinstance(done, HnnlibError):
-                        raise done
                     number = running.pop(future)
                     future.release()
                     yield number, done
             finally:
                 if client.status == "running":
-                    client.cancel([*running, *given])
+                    client.cancel([*running, shared])
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -233,8 +239,9 @@ def _pack(value: Any) -> bytes:
     return packed
 
 
-def _run_packed(engine: Engine, packed: bytes, number: int) -> Records | HnnlibError:
-    return run_network(engine, pickle.loads(packed), number)
+def _call_packed(shared: tuple[Callable[[Any, Any], V], Any, str], packed: bytes, number: int) -> V | HnnlibError:
+    function, given, what = shared
+    return call(function, given, pickle.loads(packed), what, number)
 
 
 def _check_versions(client: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -12,10 +14,12 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
+
 from hnnlib.backends.launch.active import Backend
 from hnnlib.backends.launch.parcel import read_parcel, write_parcel
 from hnnlib.backends.launch.serial import SerialLauncher
-from hnnlib.backends.launch.work import run_network, run_trial
+from hnnlib.backends.launch.work import call, records_of_networks, run_network, run_trial
 from hnnlib.backends.protocol import Engine, Progress
 from hnnlib.base.errors import HnnlibError, InvalidType, InvalidValue, OutputError, SimulationError, UnknownName
 from hnnlib.plan.tables import Plan
@@ -24,7 +28,7 @@ from hnnlib.results.records import Records
 __all__ = ["JoblibBackend", "JoblibLauncher"]
 
 T = TypeVar("T")
-Done = Records | HnnlibError
+V = TypeVar("V")
 
 _BY_FILE = ("loky", "multiprocessing")  # their workers are on this machine, and don't share this process's memory
 
@@ -93,14 +97,14 @@ class JoblibLauncher:
         if n_jobs == 1:
             yield from SerialLauncher().run(engine, plan, trials, progress)
             return
-        with _folder() as folder:
-            given = self._give(engine, folder, "engine"), self._give(plan, folder, "plan")
-            tasks = ((run_trial, k, *given) for k in trials)
-            with closing(self._spread(n_jobs, tasks, folder, "trial")) as arriving:
-                for trial, records in arriving:
-                    yield records
-                    if progress is not None:
-                        progress(trial, plan.run.tstop_ms)
+        tasks = ((k, k) for k in trials)
+        with closing(self._spread(n_jobs, run_trial, tasks, (engine, plan), "trial")) as arriving:
+            for trial, done in arriving:
+                if isinstance(done, HnnlibError):
+                    raise done
+                yield done
+                if progress is not None:
+                    progress(trial, plan.run.tstop_ms)
 
     def run_many(
         self, engine: Engine, plans: Sequence[Plan], progress: Progress | None = None
@@ -112,21 +116,27 @@ class JoblibLauncher:
         TrialFailed, SimulationError, InvalidValue, OutputError
             As in `run`; where a worker dies, the networks that were running are named.
         """
-        n_jobs = self._workers(len(plans))
-        if n_jobs == 1:
+        if self._workers(len(plans)) == 1:
             yield from SerialLauncher().run_many(engine, plans, progress)
             return
-        with _folder() as folder:
-            given = self._give(engine, folder, "engine")
-            # joblib takes a task when a worker will soon be free for it: there are few plans in files at a time
-            tasks = ((run_network, k, given, self._give(plan, folder, f"plan-{k}")) for k, plan in enumerate(plans))
-            with closing(self._spread(n_jobs, tasks, folder, "network")) as arriving:
-                for number, records in arriving:
-                    with suppress(OSError):  # not there where plans don't go by file
-                        os.unlink(os.path.join(folder, f"plan-{number}"))
-                    yield number, records
-                    if progress is not None:
-                        progress(number, plans[number].run.tstop_ms)
+        with closing(self.map(run_network, plans, engine, what="network")) as arriving:
+            yield from records_of_networks(arriving, plans, progress)
+
+    def map(
+        self, function: Callable[[Any, Any], V], items: Iterable[Any], given: Any = None, *, what: str = "item"
+    ) -> Generator[tuple[int, V | HnnlibError], None, None]:
+        """Call a function for each item in workers, as `hnnlib.backends.protocol.Launcher` says it.
+
+        Raises
+        ------
+        SimulationError, InvalidValue, OutputError
+            As in `run`; where a worker dies, the items that were running are named.
+        """
+        n_jobs = self._workers(operator.length_hint(items, sys.maxsize))
+        if n_jobs == 1:
+            yield from SerialLauncher().map(function, items, given, what=what)
+            return
+        yield from self._spread(n_jobs, function, enumerate(items), given, what)
 
     def _workers(self, n_tasks: int) -> int:
         from joblib import effective_n_jobs, parallel_config
@@ -136,23 +146,46 @@ class JoblibLauncher:
 
     def _give(self, value: Any, folder: str, name: str) -> Any:
         """Return what a task carries for a value: the file that workers of this machine find it in, or itself."""
-        from joblib import wrap_non_picklable_objects
-
         if self.backend not in _BY_FILE:
             return value
-        if not isinstance(value, Plan):  # an engine: its class may be one that pickle can't find by name
-            value = wrap_non_picklable_objects(value, keep_wrapper=False)
         try:
-            return write_parcel(value, os.path.join(folder, name))
+            return _Parcel(write_parcel(value, os.path.join(folder, name)))
         except OSError as error:
             reason = f"can't take the network ({error.strerror}); TMPDIR names another folder"
             raise OutputError(folder, reason) from error
 
     def _spread(
-        self, n_jobs: int, tasks: Iterable[tuple[Callable[..., Done], int, Any, Any]], folder: str, what: str
-    ) -> Generator[tuple[int, Records], None, None]:
-        """Run tasks in workers; yield number and records of each as it ends."""
-        from joblib import Parallel, delayed, parallel_config
+        self, n_jobs: int, function: Callable[[Any, Any], V], tasks: Iterable[tuple[int, Any]], given: Any, what: str
+    ) -> Generator[tuple[int, V | HnnlibError], None, None]:
+        """Call ``function(given, item)`` in workers for all numbers and items; yield number and value of each."""
+        from joblib import delayed
+
+        broken: list[Exception] = []
+
+        def calls(shared: Any, folder: str) -> Iterator[Any]:
+            # joblib takes a task when a worker will soon be free for it: few items are made, and in files, at a time
+            try:
+                for number, item in tasks:
+                    carried = self._give(item, folder, f"item-{number}") if isinstance(item, Plan) else item
+                    yield delayed(_work)(number, shared, carried)
+            except Exception as error:  # noqa: BLE001  raised below: joblib's own errors are told from it
+                broken.append(error)
+
+        with _folder() as folder:
+            shared = self._give((function, given, what), folder, "given")
+            with closing(self._parallel(n_jobs, calls(shared, folder), folder, what)) as arriving:
+                for number, done in arriving:
+                    with suppress(OSError):  # not there where items don't go by file
+                        os.unlink(os.path.join(folder, f"item-{number}"))
+                    yield number, done
+            if broken:
+                raise broken[0]
+
+    def _parallel(
+        self, n_jobs: int, calls: Iterable[Any], folder: str, what: str
+    ) -> Generator[tuple[int, Any], None, None]:
+        """Run joblib's tasks in workers; yield what each gives as it ends."""
+        from joblib import Parallel, parallel_config
         from joblib.parallel import get_active_backend
 
         arriving = None
@@ -164,11 +197,9 @@ class JoblibLauncher:
                 # one task at a time, so that a trial is at hand when it has ended; what is large is in files already
                 pool = Parallel(n_jobs, return_as=return_as, batch_size=1, max_nbytes=None)
                 with _ctrl_c_held() if one_by_one else nullcontext():
-                    arriving = pool(delayed(_work)(*task) for task in tasks)
-            for number, done in arriving:
-                if isinstance(done, HnnlibError):
-                    raise done
-                yield number, done
+                    arriving = pool(calls)
+            for done in arriving:  # not `yield from`, which would close it where its warnings are heard
+                yield done
         except BrokenExecutor as error:
             running = _running(folder)
             which = f"{what}{'s' * (len(running) > 1)} {', '.join(map(str, running))}" if running else "none yet"
@@ -190,14 +221,23 @@ class JoblibLauncher:
             raise InvalidValue("backend", self.backend, f"can't be used: {error}") from error
 
 
-def _work(run: Callable[..., Done], number: int, engine: Any, plan: Any) -> tuple[int, Done]:
-    """Run one task in a worker; leave a note meanwhile, for the error message should this process die."""
-    if not isinstance(engine, str):
-        return number, run(engine, plan, number)
-    note = Path(engine).with_name(f"running-{number}")
+@attrs.frozen
+class _Parcel:
+    """A value in a file."""
+
+    path: str
+
+
+def _work(number: int, shared: Any, item: Any) -> tuple[int, Any]:
+    """Do one task in a worker; leave a note meanwhile, for the error message should this process die."""
+    if not isinstance(shared, _Parcel):
+        function, given, what = shared
+        return number, call(function, given, item, what, number)
+    note = Path(shared.path).with_name(f"running-{number}")
     with suppress(OSError):  # a full disk is no reason to stop here
         note.touch()
-    done = run(read_parcel(engine), read_parcel(plan), number)
+    function, given, what = read_parcel(shared.path)
+    done = call(function, given, read_parcel(item.path) if isinstance(item, _Parcel) else item, what, number)
     with suppress(OSError):
         note.unlink()
     return number, done

@@ -21,7 +21,7 @@ def write_parcel(value: Any, path: str) -> str:
     Parameters
     ----------
     value : object
-        What to write; anything that can be pickled.
+        What to write; functions and classes that another process could not import go along.
     path : str
         The file.
 
@@ -35,8 +35,10 @@ def write_parcel(value: Any, path: str) -> str:
     OSError
         If the file can't be written, as the system says it.
     """
+    from joblib.externals import cloudpickle
+
     arrays: list[pickle.PickleBuffer] = []
-    rest = pickle.dumps(value, protocol=5, buffer_callback=arrays.append)
+    rest = cloudpickle.dumps(value, protocol=5, buffer_callback=arrays.append)
     places, end = [], 0
     for array in arrays:
         start = _aligned(end)

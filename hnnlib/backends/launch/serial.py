@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any, TypeVar
 
+from hnnlib.backends.launch.work import call
 from hnnlib.backends.protocol import Engine, Progress
+from hnnlib.base.errors import HnnlibError
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
 
 __all__ = ["SerialLauncher"]
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class SerialLauncher:
@@ -36,3 +39,10 @@ class SerialLauncher:
     ) -> Generator[tuple[int, Records], None, None]:
         """Run the plans, by what the engine has for many."""
         yield from enumerate(engine.run_many(plans, progress))
+
+    def map(
+        self, function: Callable[[Any, Any], V], items: Iterable[Any], given: Any = None, *, what: str = "item"
+    ) -> Generator[tuple[int, V | HnnlibError], None, None]:
+        """Call a function for each item, as `hnnlib.backends.protocol.Launcher` says it."""
+        for number, item in enumerate(items):
+            yield number, call(function, given, item, what, number)

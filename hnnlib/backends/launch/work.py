@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-from hnnlib.backends.protocol import Engine
+from hnnlib.backends.protocol import Engine, Progress
 from hnnlib.base.errors import HnnlibError, SimulationError, TrialFailed
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
 
-__all__ = ["run_network", "run_trial"]
+__all__ = ["call", "records_of_networks", "run_network", "run_trial"]
 
-# Errors come back as values, for the launcher to raise: raised here they would travel with a traceback of this process,
-# and be logged by it, which is noise beside what they say.
-
-
-def run_trial(engine: Engine, plan: Plan, trial: int) -> Records | HnnlibError:
-    """Return the records of one trial, or why there are none."""
-    return _attempt(lambda: engine.run(plan, [trial]), lambda cause: TrialFailed(trial, cause))
+V = TypeVar("V")
 
 
-def run_network(engine: Engine, plan: Plan, number: int) -> Records | HnnlibError:
-    """Return the records of all trials of the plan of that number, or why there are none."""
-    outcome = _attempt(
-        lambda: engine.run(plan, range(plan.run.n_trials)),
-        lambda cause: SimulationError(f"network {number} failed: {cause}"),
-    )
-    return outcome.of(number) if isinstance(outcome, TrialFailed) else outcome
+def run_trial(given: tuple[Engine, Plan], trial: int) -> Records:
+    """Return the records of one trial."""
+    engine, plan = given
+    return engine.run(plan, [trial])
 
 
-def _attempt(run: Callable[[], Records], failed: Callable[[str], HnnlibError]) -> Records | HnnlibError:
+def run_network(engine: Engine, plan: Plan) -> Records:
+    """Return the records of all trials of a plan."""
+    return engine.run(plan, range(plan.run.n_trials))
+
+
+def call(function: Callable[[Any, Any], V], given: Any, item: Any, what: str, number: int) -> V | HnnlibError:
+    """Return what a function gives for an item, or why there is nothing.
+
+    Errors come back as values, for the launcher's caller to raise: raised here they would travel with a traceback of
+    this process, and be logged by it, which is noise beside what they say.
+    """
     try:
-        return run()
+        return function(given, item)
     except HnnlibError as error:
-        return error
-    except Exception as error:  # noqa: BLE001  a bug, but one that must be told with the trial that shows it
+        return error.with_traceback(None)
+    except Exception as error:  # noqa: BLE001  a bug, but one that must be told with the item that shows it
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return failed(f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})")
+        cause = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+    return TrialFailed(number, cause) if what == "trial" else SimulationError(f"{what} {number} failed: {cause}")
+
+
+def records_of_networks(
+    arriving: Iterable[tuple[int, Records | HnnlibError]], plans: Sequence[Plan], progress: Progress | None
+) -> Generator[tuple[int, Records], None, None]:
+    """Pass on number and records of networks; raise at the first that failed, and name it."""
+    for number, done in arriving:
+        if isinstance(done, HnnlibError):
+            raise done.of(number) if isinstance(done, TrialFailed) else done
+        yield number, done
+        if progress is not None:
+            progress(number, plans[number].run.tstop_ms)

@@ -98,7 +98,7 @@ class NeuronNetwork:
         rows = zip(
             edges.source_gid.tolist(),
             self._targets(edges),
-            edges.weight_uS.tolist(),
+            edges.weight.tolist(),
             edges.delay_ms.tolist(),
             strict=True,
         )
@@ -136,7 +136,7 @@ class NeuronNetwork:
         rows = zip(
             edges.source_gid.tolist(),
             self._targets(edges),
-            edges.weight_uS.tolist(),
+            edges.weight.tolist(),
             edges.delay_ms.tolist(),
             strict=True,
         )

@@ -15,7 +15,7 @@ import pytest
 import hnnlib as hn
 from hnnlib.backends.launch.joblib import JoblibLauncher
 from hnnlib.backends.launch.parcel import read_parcel, write_parcel
-from hnnlib.backends.launch.work import run_network, run_trial
+from hnnlib.backends.launch.work import call, run_network, run_trial
 from hnnlib.compile.build import compile_plan
 from hnnlib.plan.tables import digest_of
 
@@ -68,7 +68,7 @@ def test_minus_one_is_all_cores():
 def test_a_plan_is_read_as_it_was_written(plan, path):
     found = read_parcel(write_parcel(plan, path))
     assert digest_of(found) == digest_of(plan)
-    columns = [found.edges.weight_uS, found.edges.site, found.events[7].time_ms, found.cells.position_um]
+    columns = [found.edges.weight, found.edges.site, found.events[7].time_ms, found.cells.position_um]
     assert not any(column.flags.writeable for column in columns)
     assert all(column.ctypes.data % 64 == 0 for column in columns)
 
@@ -151,15 +151,15 @@ def test_no_folder_for_temporary_files(plan, tasks, tmp_path, monkeypatch):
 
 
 def test_errors_come_back_with_the_trial():
-    told = run_trial(Fails(), None, 4)
+    told = call(run_trial, (Fails(), None), 4, "trial", 4)
     assert isinstance(told, hn.TrialFailed)
     assert str(told) == "trial 4 failed: diverged"
-    told = run_trial(Fails(), np.zeros(1), 4)
+    told = call(run_trial, (Fails(), np.zeros(1)), 4, "trial", 4)
     assert isinstance(told, hn.TrialFailed)
     assert str(told).startswith("trial 4 failed: ZeroDivisionError: nothing left (test_launch_joblib.py, line ")
 
 
 def test_errors_come_back_with_the_network(plan):
-    told = run_network(Fails(), plan, 7)
+    told = call(run_network, Fails(), plan, "network", 7)
     assert isinstance(told, hn.SimulationError)
     assert str(told).startswith("network 7 failed: ZeroDivisionError: nothing left (test_launch_joblib.py, line ")

@@ -75,7 +75,7 @@ def test_a_delay_of_one_step_keeps_trials_whole(plan):
     assert dealt(short, 8).team == 1
     with pytest.raises(InvalidValue, match=r"ranks_per_trial: 2 must be 1: a connection .* delay of 0.025 ms"):
         dealt(short, 8, ranks_per_trial=2)
-    idle = attrs.evolve(short, edges=attrs.evolve(short.edges, weight_uS=np.where(delay < 1, 0, plan.edges.weight_uS)))
+    idle = attrs.evolve(short, edges=attrs.evolve(short.edges, weight=np.where(delay < 1, 0, plan.edges.weight)))
     assert dealt(idle, 8).team == 2  # it never acts
 
 

@@ -62,14 +62,14 @@ def test_connections_follow_each_other(tiny_network):
 
 def test_a_group_gives_every_section_the_full_weight(tiny_network):
     network = edges_of(tiny_network, connection(location="both", space_constant=1e9))
-    assert set(network.weight_uS) == {0.1}
+    assert set(network.weight) == {0.1}
 
 
 def test_weight_and_delay_of_a_pair(tiny_network):
     edges = edges_of(tiny_network, connection(weight=0.3, gain=2.0, delay=1.5, space_constant=3.0))
     x = np.array([0, 1, 2, 3])[edges.source_gid] - np.array([0, 1, 2])[edges.target_gid - 4]
     factor = np.exp(-(x**2 + 2.0**2) / 9.0)  # the heights, 0 and 9 µm, don't count
-    np.testing.assert_allclose(edges.weight_uS, 0.6 * factor, rtol=1e-14)
+    np.testing.assert_allclose(edges.weight, 0.6 * factor, rtol=1e-14)
     np.testing.assert_allclose(edges.delay_ms, 1.5 / factor, rtol=1e-14)
 
 
@@ -84,19 +84,19 @@ def test_a_pair_five_apart(tiny_network):
         },
     )
     edges = edges_of(network, connection(weight=1.0, source_cells=[0]))
-    assert edges.weight_uS[0] == pytest.approx(0.0622, abs=5e-5)
+    assert edges.weight[0] == pytest.approx(0.0622, abs=5e-5)
     assert edges.delay_ms[0] == pytest.approx(16.1, abs=0.05)
 
 
 def test_a_very_large_space_constant_leaves_weights_as_given(tiny_network):
-    assert set(edges_of(tiny_network, connection(space_constant=1e9)).weight_uS) == {0.1}
+    assert set(edges_of(tiny_network, connection(space_constant=1e9)).weight) == {0.1}
 
 
 def test_distances_count_in_units_of_the_grid(small_column):
     """Moving the cells apart with the grid changes neither weights nor delays."""
     wider = attrs.evolve(small_column, grid=Grid(mesh_shape=(3, 3), inplane_distance=30.0))
     before, after = (compile_plan(n, RUN).edges for n in (small_column, wider))
-    np.testing.assert_allclose(after.weight_uS, before.weight_uS, rtol=1e-12)
+    np.testing.assert_allclose(after.weight, before.weight, rtol=1e-12)
     np.testing.assert_allclose(after.delay_ms, before.delay_ms, rtol=1e-12)
 
 
@@ -107,7 +107,7 @@ def test_a_connection_without_delay(tiny_network):
 def test_cells_out_of_reach(tiny_network):
     """The factor underflows: weight 0, delay infinite, and nothing complains."""
     far = edges_of(tiny_network, connection(space_constant=0.05))
-    assert set(far.weight_uS) == {0.0}
+    assert set(far.weight) == {0.0}
     assert set(far.delay_ms) == {math.inf}
     assert set(edges_of(tiny_network, connection(space_constant=0.05, delay=0.0)).delay_ms) == {0.0}
 
@@ -245,7 +245,7 @@ def test_drive_cells_sit_at_the_origin(tiny_network):
     factor = np.exp(-((xy - [1.0, 2.0]) ** 2).sum(axis=1) / 9.0)
     weight = np.where(plan.edges.target_gid < 4, 0.1, 0.2)
     delay = np.where(plan.edges.target_gid < 4, 0.5, 0.25)
-    np.testing.assert_allclose(plan.edges.weight_uS, weight * factor, rtol=1e-14)
+    np.testing.assert_allclose(plan.edges.weight, weight * factor, rtol=1e-14)
     np.testing.assert_allclose(plan.edges.delay_ms, delay / factor, rtol=1e-14)
 
 
@@ -253,7 +253,7 @@ def test_the_first_contacts_of_the_default_drives(small_column):
     edges = compile_plan(small_column, RUN).edges
     first = edges.take(edges.connection == edges.connection_labels.index("evdist1-L2_basket-ampa-distal"))
     assert pairs(first) == [(24, 0), (25, 1), (26, 2)]
-    assert first.weight_uS.max() == 0.006562
+    assert first.weight.max() == 0.006562
     assert first.delay_ms.min() == 0.1
 
 

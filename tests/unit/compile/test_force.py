@@ -47,7 +47,7 @@ def forced(network: NetworkSpec, **entries) -> Plan:
 
 def rows(plan: Plan, keep) -> list[tuple]:
     e = plan.edges.take(keep)
-    return list(zip(e.source_gid.tolist(), e.target_gid.tolist(), e.site.tolist(), e.weight_uS.tolist(), strict=True))
+    return list(zip(e.source_gid.tolist(), e.target_gid.tolist(), e.site.tolist(), e.weight.tolist(), strict=True))
 
 
 def local_rows(plan: Plan) -> list[tuple]:
@@ -60,14 +60,14 @@ def test_every_matching_contact_gets_a_row(network):
     assert plan.edges.connection_labels[:-1] == plain.edges.connection_labels
     assert plan.edges.connection_labels[-1] == "e-left-right-ampa-both"
     n = len(plain.edges)
-    for name in ("source_gid", "target_gid", "site", "weight_uS", "delay_ms", "connection"):
+    for name in ("source_gid", "target_gid", "site", "weight", "delay_ms", "connection"):
         assert getattr(plan.edges, name)[:n].tolist() == getattr(plain.edges, name).tolist()
     new = slice(n, None)
     assert len(plan.edges) == n + 24
     assert set(plan.edges.source_gid[new]) == {15}  # 7 cells, 7 and 1 drive cells
     assert plan.edges.target_gid[new].tolist() == [4, 4, 5, 5, 6, 6] * 4
     assert plan.edges.site[new].tolist() == [0, 1] * 12
-    assert plan.edges.weight_uS[new].tolist() == plain.edges.weight_uS[:24].tolist()
+    assert plan.edges.weight[new].tolist() == plain.edges.weight[:24].tolist()
     assert set(plan.edges.delay_ms[new]) == {0.0}
     assert set(plan.edges.connection[new]) == {len(plain.edges.connection_labels)}
     assert plan.edges.source_gid.dtype == np.int32
@@ -87,7 +87,7 @@ def test_cells_by_index(network, choice, targets, apart):
     assert own.target_gid.tolist() == targets
     # that far apart in x, 2 µm in y
     expected = 3.0 * (0.1 * np.exp(-(np.array(apart) ** 2 + 4.0) / 4.0))
-    np.testing.assert_allclose(own.weight_uS, expected, rtol=1e-15)
+    np.testing.assert_allclose(own.weight, expected, rtol=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_compiled_plan_is_sound(plan):
         ("target_gid", 7, "7 must be an index below 7"),
         ("site", 3, "3 must be a site of its target"),
         ("site", -1, "-1 must be a site of its target"),
-        ("weight_uS", np.nan, "nan must be finite"),
+        ("weight", np.nan, "nan must be finite"),
         ("delay_ms", -0.1, "-0.1 must be >= 0 ms"),
         ("delay_ms", np.nan, "nan must be >= 0 ms"),
     ],

@@ -52,7 +52,7 @@ def edges_with(**columns: Any) -> Edges:
         "source_gid": np.zeros(n, np.int32),
         "target_gid": np.zeros(n, np.int32),
         "site": np.zeros(n, np.int16),
-        "weight_uS": np.ones(n),
+        "weight": np.ones(n),
         "delay_ms": np.ones(n),
         "connection": np.zeros(n, np.int16),
         "connection_labels": ("c",),
@@ -64,17 +64,17 @@ def test_edges_that_can_act(plan):
     step, tstop = plan.run.dt_ms, plan.run.tstop_ms
     delays = [0.0, tstop, tstop + step, tstop + 2 * step, np.inf, 1.0]
     weights = [1.0, 1e-300, 1.0, 1.0, 1.0, 0.0]
-    plan = attrs.evolve(plan, edges=edges_with(weight_uS=weights, delay_ms=delays))
+    plan = attrs.evolve(plan, edges=edges_with(weight=weights, delay_ms=delays))
     assert plan.live_edges().tolist() == [True, True, True, False, False, False]
 
 
 @pytest.mark.parametrize("rows", [np.array([2, 0]), np.array([True, False, True, False])])
 def test_taking_some_edges(rows):
-    edges = edges_with(delay_ms=np.arange(4.0), weight_uS=np.arange(4.0) * 10)
+    edges = edges_with(delay_ms=np.arange(4.0), weight=np.arange(4.0) * 10)
     taken = edges.take(rows)
     assert len(taken) == 2
     assert taken.delay_ms.tolist() == edges.delay_ms[rows].tolist()
-    assert taken.weight_uS.tolist() == edges.weight_uS[rows].tolist()
+    assert taken.weight.tolist() == edges.weight[rows].tolist()
     assert taken.connection_labels == ("c",)
     assert len(edges) == 4
 

@@ -178,9 +178,9 @@ def test_strengths_are_sums_over_contacts(plan):
     for i, source in enumerate(found.sources):
         for j, target in enumerate(found.targets):
             of = np.isin(edges.source_gid, names[source]) & np.isin(edges.target_gid, names[target])
-            of &= edges.weight_uS > 0
+            of &= edges.weight > 0
             n = len(names[target])
-            assert found.weight_uS[i, j] == pytest.approx(edges.weight_uS[of].sum() / n)
+            assert found.weight_uS[i, j] == pytest.approx(edges.weight[of].sum() / n)
             assert found.contacts[i, j] == pytest.approx(of.sum() / n)
             pairs = {*zip(edges.source_gid[of].tolist(), edges.target_gid[of].tolist(), strict=True)}
             assert found.probability[i, j] == pytest.approx(len(pairs) / (len(names[source]) * n))
