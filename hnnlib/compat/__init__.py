@@ -1,0 +1,1 @@
+"""HNN-core's files and names over hnnlib's own."""
