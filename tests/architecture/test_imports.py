@@ -33,6 +33,16 @@ MAY_IMPORT = {
         *("base", "spec", "params", "models", "editor", "plan", "compile", "backends", "results", "sources", "io"),
         "simulation",
     },
+    "reduction": {
+        *("base", "analysis", "mechanisms", "spec", "params", "models", "editor", "plan", "compile", "backends"),
+        *("results", "simulation"),
+    },
+    "batch": {"base", "analysis", "spec", "plan", "compile", "backends", "results", "io", "simulation"},
+    "optimization": {
+        *("base", "analysis", "spec", "editor", "plan", "compile", "backends", "results", "io", "simulation"),
+        "batch",
+    },
+    "compat": {"base", "spec", "params", "models", "editor", "plan", "compile", "results", "simulation"},
     "cli": {"hnnlib"},
     "__main__": {"cli"},
 }
