@@ -87,7 +87,7 @@ def _of_spec(spec: NetworkSpec) -> dict[str, Any]:
         "delay": _DELAY,
         "cell_types": {
             name: {
-                "cell_object": _cell(name, p.cell),
+                "cell_object": _cell(name, p.detailed_cell),
                 "cell_metadata": {key: getattr(p, key) for key in METADATA},
             }
             for name, p in spec.populations.items()
@@ -220,7 +220,7 @@ def _connectivity(spec: NetworkSpec, plan: Plan, ranges: Mapping[str, range]) ->
     found = []
     for k, rule in enumerate(_rules(spec, ranges)):
         # one row per pair: the sections of a location come innermost
-        n_sites = len(spec.populations[rule["target_type"]].cell.sections_at(rule["loc"]))
+        n_sites = len(spec.populations[rule["target_type"]].detailed_cell.sections_at(rule["loc"]))
         rows = slice(begin[k], begin[k + 1], n_sites)
         pairs: dict[str, list[int]] = {}
         for source, target in zip(edges.source_gid[rows].tolist(), edges.target_gid[rows].tolist(), strict=True):

@@ -28,7 +28,7 @@ class Wiring:
     """
 
     def __init__(self, data: Node, first: Mapping[str, int], sizes: Mapping[str, int]) -> None:
-        self._first, self._sizes = first, sizes
+        self._first, self.sizes = first, sizes
         self.local: list[ConnectionSpec] = []
         self.thresholds: dict[str, float] = {}
         self.of_drives: dict[str, list[tuple[str, str, Node]]] = {}
@@ -72,7 +72,7 @@ class Wiring:
             for gid in targets.list()
         ]
         for side, name, k in (("source", source, 0), ("target", target, 1)):
-            wrong = [pair[k] for pair in pairs if not 0 <= pair[k] < self._sizes[name]]
+            wrong = [pair[k] for pair in pairs if not 0 <= pair[k] < self.sizes[name]]
             if wrong:
                 raise InvalidValue("gid_pairs", wrong[0] + self._first[name], f"is no gid of the {side}, {name}")
         sources, targets = sorted({i for i, _ in pairs}), sorted({j for _, j in pairs})
@@ -81,9 +81,9 @@ class Wiring:
         fields: dict[str, Any] = {"allow_autapses": autapses}
         if not pairs or sorted(pairs) != everyone:
             return {**fields, "pairs": tuple(pairs)}
-        if sources != list(range(self._sizes[source])):
+        if sources != list(range(self.sizes[source])):
             fields["source_cells"] = tuple(sources)
-        if targets != list(range(self._sizes[target])):
+        if targets != list(range(self.sizes[target])):
             fields["target_cells"] = tuple(targets)
         return fields
 
@@ -113,6 +113,8 @@ def drive_of(name: str, entry: Node, wiring: Wiring) -> DriveSpec:
         raise UnknownName(f"{entry.path}.type", kind, "kind of drive", kinds)
     cls, names = kinds[kind]
     targets = _targets(entry, wiring.of_drives.get(name, []))
+    if entry["cell_specific"].value:
+        _add_unheard(targets, entry["n_drive_cells"].integer(), wiring.sizes)
     given = {field: entry["dynamics"].get(field).value for field in names}
     if cls is SpikeTrainDrive:
         fields = _trains(entry)
@@ -150,6 +152,16 @@ def _targets(entry: Node, connections: list[tuple[str, str, Node]]) -> dict[str,
         "probability": _common(probability, entry.get("probability").value),
         "space_constant": lengths.pop(),
     }
+
+
+def _add_unheard(targets: dict[str, Any], n_drive_cells: int, sizes: Mapping[str, int]) -> None:
+    """Add the cell types for which legacy mode made drive cells that nobody hears."""
+    others = [name for name in sizes if name not in targets["weights"]]
+    if others and n_drive_cells == sum(sizes.values()):
+        targets["weights"] |= {key: {} for key in others}
+        for field, value in (("delays", 0.1), ("probability", 1.0)):
+            if isinstance(targets[field], dict):
+                targets[field] |= dict.fromkeys(others, value)
 
 
 def _common(values: dict[str, float], given: Any) -> float | dict[str, float]:

@@ -189,7 +189,7 @@ def connect(
 
 
 def _sites_of(network: NetworkSpec, template: Template, rule: _Rule) -> np.ndarray:
-    cell = network.populations[template.name].cell
+    cell = network.populations[template.name].detailed_cell
     by_place = {
         (template.sections.names[s], r): i
         for i, (s, r) in enumerate(zip(template.sites.section, template.sites.receptors, strict=True))
@@ -223,4 +223,11 @@ def _drive_cells(network: NetworkSpec, populations: Populations, cells: Cells, e
     for name, drive in network.drives.items():
         if not drive.cell_specific:  # common drive cells exist whatever pruning left them
             targeted[ranges[name].start - first : ranges[name].stop - first] = True
+            continue
+        begin = ranges[name].start - first
+        for target in (t for t in network.populations if t in drive.weights):
+            n_cells = len(ranges[target])
+            if not drive.weights[target]:  # so do those of a target that is only counted
+                targeted[begin : begin + n_cells] = True
+            begin += n_cells
     return DriveCells(first_gid=first, live=targeted)

@@ -22,7 +22,10 @@ _Params = Mapping[str, Any] | str | os.PathLike[str] | None
 
 
 def neymotin_2020_model(
-    params: _Params = None, add_drives_from_params: bool = False, *, mesh_shape: tuple[int, int] = (10, 10)
+    params: _Params = None,
+    add_drives_from_params: bool = False,
+    legacy_mode: bool = False,
+    mesh_shape: tuple[int, int] = (10, 10),
 ) -> Network:
     """Return the standard column of HNN.
 
@@ -34,6 +37,8 @@ def neymotin_2020_model(
         Flat parameters, the name of a parameter file, or None for the shipped ``default.json``.
     add_drives_from_params : bool
         Whether to add the drives and biases that the parameters describe.
+    legacy_mode : bool
+        Whether those drives have the cells and seeds that HNN's older ``.param`` files meant.
     mesh_shape : tuple of int
         Pyramidal cells per layer along x and y.
 
@@ -41,66 +46,95 @@ def neymotin_2020_model(
     -------
     net : Network
     """
-    return _build(neymotin_2020, params, add_drives_from_params, mesh_shape)
+    return _build(neymotin_2020, params, add_drives_from_params, legacy_mode, mesh_shape)
 
 
 def jones_2009_model(
-    params: _Params = None, add_drives_from_params: bool = False, *, mesh_shape: tuple[int, int] = (10, 10)
+    params: _Params = None,
+    add_drives_from_params: bool = False,
+    legacy_mode: bool = False,
+    mesh_shape: tuple[int, int] = (10, 10),
 ) -> Network:
     """Return the same column as `neymotin_2020_model`, under the name of its first paper.
 
     Parameters
     ----------
-    params, add_drives_from_params, mesh_shape
+    params : dict, path or None
         As in `neymotin_2020_model`.
+    add_drives_from_params : bool
+        Whether to add the drives and biases that the parameters describe.
+    legacy_mode : bool
+        Whether those drives have the cells and seeds that HNN's older ``.param`` files meant.
+    mesh_shape : tuple of int
+        Pyramidal cells per layer along x and y.
 
     Returns
     -------
     net : Network
     """
-    return _build(neymotin_2020, params, add_drives_from_params, mesh_shape)
+    return _build(neymotin_2020, params, add_drives_from_params, legacy_mode, mesh_shape)
 
 
 def law_2021_model(
-    params: _Params = None, add_drives_from_params: bool = False, *, mesh_shape: tuple[int, int] = (10, 10)
+    params: _Params = None,
+    add_drives_from_params: bool = False,
+    legacy_mode: bool = False,
+    mesh_shape: tuple[int, int] = (10, 10),
 ) -> Network:
     """Return the column of Law et al. 2022, Cereb Cortex 32:668 (beta events, tactile detection).
 
     Parameters
     ----------
-    params, add_drives_from_params, mesh_shape
+    params : dict, path or None
         As in `neymotin_2020_model`.
+    add_drives_from_params : bool
+        Whether to add the drives and biases that the parameters describe.
+    legacy_mode : bool
+        Whether those drives have the cells and seeds that HNN's older ``.param`` files meant.
+    mesh_shape : tuple of int
+        Pyramidal cells per layer along x and y.
 
     Returns
     -------
     net : Network
     """
-    return _build(law_2021, params, add_drives_from_params, mesh_shape)
+    return _build(law_2021, params, add_drives_from_params, legacy_mode, mesh_shape)
 
 
 def calcium_model(
-    params: _Params = None, add_drives_from_params: bool = False, *, mesh_shape: tuple[int, int] = (10, 10)
+    params: _Params = None,
+    add_drives_from_params: bool = False,
+    legacy_mode: bool = False,
+    mesh_shape: tuple[int, int] = (10, 10),
 ) -> Network:
     """Return the column of Kohl et al. 2022, Brain Topogr 35:19 (graded dendritic channels in layer 5).
 
     Parameters
     ----------
-    params, add_drives_from_params, mesh_shape
+    params : dict, path or None
         As in `neymotin_2020_model`.
+    add_drives_from_params : bool
+        Whether to add the drives and biases that the parameters describe.
+    legacy_mode : bool
+        Whether those drives have the cells and seeds that HNN's older ``.param`` files meant.
+    mesh_shape : tuple of int
+        Pyramidal cells per layer along x and y.
 
     Returns
     -------
     net : Network
     """
-    return _build(calcium, params, add_drives_from_params, mesh_shape)
+    return _build(calcium, params, add_drives_from_params, legacy_mode, mesh_shape)
 
 
-def _build(make: Callable[..., NetworkSpec], given: _Params, with_drives: bool, mesh_shape: tuple[int, int]) -> Network:
+def _build(
+    make: Callable[..., NetworkSpec], given: _Params, with_drives: bool, legacy_mode: bool, mesh_shape: tuple[int, int]
+) -> Network:
     params = _resolve(given)
     weights = {key: value(params, key) for key in WEIGHT_KEYS}
     spec = make(weights, mesh_shape, threshold=value(params, "threshold"), celsius=value(params, "celsius"))
     if with_drives:
-        spec = add_biases(add_drives(spec, params), params)
+        spec = add_biases(add_drives(spec, params, legacy_mode), params)
     return Network.from_spec(spec, params)
 
 

@@ -50,6 +50,8 @@ class Network:
         ``add_drives_from_params`` everything about drives.
     add_drives_from_params : bool
         Whether to add the drives and tonic biases that the parameters describe.
+    legacy_mode : bool
+        Whether those drives have the cells and seeds that HNN's older ``.param`` files meant.
     mesh_shape : tuple of int
         Pyramidal cells per layer along x and y.
     pos_dict : dict, optional
@@ -73,7 +75,7 @@ class Network:
         self,
         params: Mapping[str, Any],
         add_drives_from_params: bool = False,
-        *,
+        legacy_mode: bool = False,
         mesh_shape: tuple[int, int] = (10, 10),
         pos_dict: Mapping[str, Any] | None = None,
         cell_types: Mapping[str, Any] | None = None,
@@ -91,7 +93,7 @@ class Network:
         self._params = params
         self._result: Result | None = None
         if add_drives_from_params:
-            self._spec = add_biases(add_drives(self._spec, params), params)
+            self._spec = add_biases(add_drives(self._spec, params, legacy_mode), params)
 
     @classmethod
     def from_spec(cls, spec: NetworkSpec, params: Mapping[str, Any] | None = None) -> Network:
@@ -243,7 +245,7 @@ class Network:
         Parameters
         ----------
         path : str
-            As in `hnnlib.base.schema.put_at`.
+            As in `put_at`.
         value : object
             The new value.
 
@@ -395,10 +397,20 @@ class Network:
             Start and end (ms); ``tstop`` None: the end of the run.
         rate_constant : float or dict
             Rate (Hz), one for all targets or by cell type.
-        location, n_drive_cells, cell_specific, weights_ampa, weights_nmda, space_constant, synaptic_delays, probability
-            As in `add_evoked_drive`.
-        event_seed, conn_seed, seedcore
-            As in `add_evoked_drive`.
+        location : str
+            As in `add_evoked_drive`, like all that follow.
+        n_drive_cells : int or 'n_cells'
+            Number of drive cells.
+        cell_specific : bool
+            Whether each target cell has a drive cell of its own.
+        weights_ampa, weights_nmda : dict
+            Cell type -> weight (µS); their keys are the targets.
+        space_constant : float
+            Decay with horizontal distance, in grid units.
+        synaptic_delays, probability : float or dict
+            Delay (ms), and part of the connections that is kept; one for all targets or by cell type.
+        event_seed, conn_seed, seedcore : int or None
+            Seeds of the events and of the choice of contacts.
         """
         targets = drive_targets(
             n_drive_cells, cell_specific, weights_ampa, weights_nmda, space_constant, synaptic_delays, probability
@@ -446,17 +458,27 @@ class Network:
         tstart, tstart_std, tstop : float
             Centre of the first burst, its jitter from trial to trial, end (ms).
         location : str
-            As in `add_evoked_drive`.
+            As in `add_evoked_drive`, like all that is said no more of below.
         burst_rate : float
             Bursts per second (Hz).
         burst_std : float
             Jitter of each burst of each drive cell (ms).
         numspikes, spike_isi : int, float
             Spikes of a burst and their interval (ms).
-        n_drive_cells, cell_specific, weights_ampa, weights_nmda, synaptic_delays, space_constant, probability
-            As in `add_evoked_drive`.
-        event_seed, conn_seed, seedcore
-            As in `add_evoked_drive`.
+        n_drive_cells : int or 'n_cells'
+            Number of drive cells.
+        cell_specific : bool
+            Whether each target cell has a drive cell of its own.
+        weights_ampa, weights_nmda : dict
+            Cell type -> weight (µS); their keys are the targets.
+        synaptic_delays : float or dict
+            Delay (ms), one for all targets or by cell type.
+        space_constant : float
+            Decay with horizontal distance, in grid units.
+        probability : float or dict
+            Part of the connections that is kept.
+        event_seed, conn_seed, seedcore : int or None
+            Seeds of the events and of the choice of contacts.
         """
         targets = drive_targets(
             n_drive_cells, cell_specific, weights_ampa, weights_nmda, space_constant, synaptic_delays, probability
@@ -489,8 +511,18 @@ class Network:
         spike_data : dict, list of tuple, path, SpikeData or spike source
             Source -> spike times (ms); or (time, source) pairs; or the name of a spike text file (its first trial); or
             spikes whose nodes become the drive's cells, e.g. ``SpikesFromCSV(file=...)``; where they come from is kept.
-        location, weights_ampa, weights_nmda, synaptic_delays, space_constant, probability, conn_seed
-            As in `add_evoked_drive`.
+        location : str
+            As in `add_evoked_drive`, like all that follow.
+        weights_ampa, weights_nmda : dict
+            Cell type -> weight (µS); their keys are the targets.
+        synaptic_delays : float or dict
+            Delay (ms), one for all targets or by cell type.
+        space_constant : float
+            Decay with horizontal distance, in grid units.
+        probability : float or dict
+            Part of the connections that is kept.
+        conn_seed : int or None
+            Seed of the choice of contacts.
         population : str, optional
             Population of the spikes; needed where there are several.
         nodes : sequence of int or dict, optional

@@ -21,9 +21,10 @@ __all__ = ["add_biases", "add_drives"]
 
 _CONN_SEED = 3
 _GAUSS_SPIKES = 50
+_LEGACY_SEED = 18  # rhythmic drives grew from 2 to 20 cells when HNN became HNN-core
 
 
-def add_drives(network: NetworkSpec, params: Mapping[str, Any]) -> NetworkSpec:
+def add_drives(network: NetworkSpec, params: Mapping[str, Any], legacy_mode: bool = False) -> NetworkSpec:
     """Return the network with the drives that a flat parameter file describes, after those that it has.
 
     Parameters
@@ -32,33 +33,50 @@ def add_drives(network: NetworkSpec, params: Mapping[str, Any]) -> NetworkSpec:
         The standard column, or any network with its population names.
     params : Params
         The flat parameters.
+    legacy_mode : bool
+        Whether to count drive cells and seeds as HNN's graphical interface once did, for its ``.param`` files: no drive
+        is left out, every drive has drive cells for all four cell types, seeds of evoked drives are 18 less.
 
     Raises
     ------
     InvalidValue
         If a drive's parameters are not allowed, or a population is missing.
     """
-    makers = _drive_makers(params)
+    makers = _drive_makers(params, legacy_mode)
     for name in sorted(makers):
         seed, make = makers[name]
         first_gid = sum(network.gid_counts().values())
+        if legacy_mode and name.startswith("ev"):
+            seed -= _LEGACY_SEED
         with within(f"drives[{name!r}]"):
             drive = make(event_seed=int(seed) + first_gid, conn_seed=_CONN_SEED)
+            if legacy_mode:
+                drive = _for_all_types(drive)
         network = attrs.evolve(network, drives={**network.drives, name: drive})
     return network
 
 
-def _drive_makers(params: Mapping[str, Any]) -> dict[str, tuple[int, Callable[..., DriveSpec]]]:
+def _for_all_types(drive: DriveSpec) -> DriveSpec:
+    """Return the drive with drive cells for those of the four cell types, too, that it doesn't act on."""
+    others = [name for name in CELL_NAMES.values() if name not in drive.weights]
+    delays = drive.delays
+    if isinstance(delays, Mapping):
+        delays = {**delays, **dict.fromkeys(others, 0.1)}
+    return attrs.evolve(drive, weights={**drive.weights, **{name: {} for name in others}}, delays=delays)
+
+
+def _drive_makers(params: Mapping[str, Any], legacy_mode: bool) -> dict[str, tuple[int, Callable[..., DriveSpec]]]:
     """Return drive name -> (seed in the file, function of the seeds that makes the drive)."""
     makers: dict[str, tuple[int, Callable[..., DriveSpec]]] = {}
     for name, location in evoked_names(params):
         makers[name] = _evoked(params, name, location)
     for name, side, location in (("bursty1", "prox", "proximal"), ("bursty2", "dist", "distal")):
-        if min(value(params, f"tstop_input_{side}"), value(params, "tstop")) >= value(params, f"t0_input_{side}"):
+        end = min(value(params, f"tstop_input_{side}"), value(params, "tstop"))
+        if legacy_mode or end >= value(params, f"t0_input_{side}"):
             makers[name] = _bursty(params, side, location)
-    if value(params, "T_pois") >= value(params, "t0_pois"):
+    if legacy_mode or value(params, "T_pois") >= value(params, "t0_pois"):
         makers["extpois"] = _poisson(params)
-    if value(params, "L2Basket_Gauss_mu") <= value(params, "tstop"):
+    if legacy_mode or value(params, "L2Basket_Gauss_mu") <= value(params, "tstop"):
         makers["extgauss"] = _gauss(params)
     return makers
 
@@ -98,11 +116,14 @@ def _evoked(params: Mapping[str, Any], name: str, location: str) -> tuple[int, C
 
 
 def _bursty(params: Mapping[str, Any], side: str, location: str) -> tuple[int, Callable[..., DriveSpec]]:
+    start = value(params, f"t0_input_{side}")
+
     def make(**seeds: int) -> DriveSpec:
         return BurstyDrive(
-            tstart=value(params, f"t0_input_{side}"),
+            tstart=start,
             tstart_std=value(params, f"t0_input_stdev_{side}"),
-            tstop=min(value(params, f"tstop_input_{side}"), value(params, "tstop")),
+            # an end before the start, which legacy mode lets through, means silence
+            tstop=max(start, min(value(params, f"tstop_input_{side}"), value(params, "tstop"))),
             burst_rate=value(params, f"f_input_{side}"),
             burst_std=value(params, f"f_stdev_{side}"),
             numspikes=value(params, f"events_per_cycle_{side}"),
@@ -123,9 +144,10 @@ def _bursty(params: Mapping[str, Any], side: str, location: str) -> tuple[int, C
 def _poisson(params: Mapping[str, Any]) -> tuple[int, Callable[..., DriveSpec]]:
     def make(**seeds: int) -> DriveSpec:
         rates = {CELL_NAMES[x]: value(params, f"{x}_Pois_lamtha") for x in CELL_NAMES}
+        start = max(0.0, value(params, "t0_pois"))
         return PoissonDrive(
-            tstart=max(0.0, value(params, "t0_pois")),
-            tstop=max(0.0, value(params, "T_pois")),
+            tstart=start,
+            tstop=max(start, value(params, "T_pois")),
             rate={name: rate if rate > 0 else 1.0 for name, rate in rates.items()},
             location="proximal",
             weights=_weights(params, "proximal", "{x}_Pois_A_weight_{r}"),

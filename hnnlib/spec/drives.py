@@ -27,7 +27,8 @@ class Drive:
     """What all drives share. Every drive cell sits at the network's origin.
 
     ``n_drive_cells="n_cells"`` gives every targeted cell a drive cell of its own; a number gives that many drive cells,
-    each connected to all targeted cells (1: all cells get the same spikes).
+    each connected to all targeted cells (1: all cells get the same spikes). A target with no weights at all, as HNN's
+    legacy mode has them, gets drive cells that nobody hears.
     """
 
     location: str = text(doc="group of sections or section of the targets")

@@ -17,6 +17,7 @@ from hnnlib.spec.connectivity import ConnectionSpec
 from hnnlib.spec.drives import BurstyDrive, Drive, DriveSpec, EvokedDrive, PoissonDrive, SpikeTrainDrive
 from hnnlib.spec.events import SynapticEvents
 from hnnlib.spec.layout import AtPoints, Grid, OnGrid, Place, cell_count, grid_origin
+from hnnlib.spec.points import PointCellSpec, section_names
 
 __all__ = ["Electrodes", "NetworkSpec", "Population", "TonicBias"]
 
@@ -26,7 +27,7 @@ __all__ = ["Electrodes", "NetworkSpec", "Population", "TonicBias"]
 class Population:
     """Cells of one type and where they are."""
 
-    cell: CellSpec = nested(CellSpec, doc="what each cell is")
+    cell: CellSpec | PointCellSpec = nested((CellSpec, PointCellSpec), doc="what each cell is")
     place: Place = nested((OnGrid, AtPoints), OnGrid(), doc="where the cells are")
     layer: str | None = text(None, optional=True, doc="cortical layer, e.g. '2' or '5'; names the dipole's component")
     morpho_type: str | None = text(None, optional=True, doc="e.g. 'pyramidal' or 'basket'")
@@ -40,8 +41,21 @@ class Population:
     threshold: float | None = quantity(None, unit="mV", optional=True, doc="spike threshold; None: the network's")
 
     def __attrs_post_init__(self) -> None:
-        if self.measure_dipole and self.cell.dipole_axis is None:
+        if self.measure_dipole and (isinstance(self.cell, PointCellSpec) or self.cell.dipole_axis is None):
             raise InvalidValue("measure_dipole", True, "needs cell.dipole_axis, the section to measure along")
+
+    @property
+    def detailed_cell(self) -> CellSpec:
+        """What each cell is, where cells have sections.
+
+        Raises
+        ------
+        InvalidValue
+            If they are points.
+        """
+        if isinstance(self.cell, PointCellSpec):
+            raise InvalidValue("cell", self.cell.model, "is a point: there are no sections")
+        return self.cell
 
 
 @documented
@@ -130,11 +144,12 @@ class NetworkSpec:
         for name, biases in self.biases.items():
             for target, bias in biases.items():
                 with within(f"biases[{name!r}]"):
-                    sections = self._population(target, "").cell.sections
+                    sections = section_names(self._population(target, "").cell)
                     if bias.section not in sections:
                         raise UnknownName(f"[{target!r}].section", bias.section, "section", sections)
         self._check_events()
         self._check_clamps()
+        self._check_electrodes()
         self._check_baseline()
 
     def gid_counts(self) -> dict[str, int]:
@@ -160,6 +175,10 @@ class NetworkSpec:
 
     def _check_target(self, target: str, location: str, receptors: tuple[str, ...], path: str) -> None:
         cell = self._population(target, "target").cell
+        if isinstance(cell, PointCellSpec):
+            raise InvalidValue(
+                "target", target, "is made of point cells, which have no places; build such networks with NetworkBuilder"
+            )
         sections = cell.sections_at(location)
         if not sections:
             usable = [name for name in (*cell.locations, *cell.sections) if cell.sections_at(name)]
@@ -175,10 +194,12 @@ class NetworkSpec:
         for target, weights in drive.weights.items():
             if target not in self.populations:
                 raise UnknownName("weights", target, "cell type", self.populations)
-            self._check_target(target, drive.location, tuple(weights), f"weights[{target!r}]")
+            if weights:
+                self._check_target(target, drive.location, tuple(weights), f"weights[{target!r}]")
 
     def _check_events(self) -> None:
-        receptors = dict.fromkeys(r for p in self.populations.values() for r in p.cell.synapses)
+        cells = [p.cell for p in self.populations.values()]
+        receptors = dict.fromkeys(r for cell in cells if isinstance(cell, CellSpec) for r in cell.synapses)
         for name, events in self.synaptic_events.items():
             with within(f"synaptic_events[{name!r}]"):
                 if name in self.populations or name in self.drives:
@@ -194,9 +215,14 @@ class NetworkSpec:
             with within(f"current_clamps[{name!r}]"):
                 check_chosen(clamp.cells, self._cell_counts(), "cells")
                 for target in clamp.cells:
-                    sections = self.populations[target].cell.sections
+                    sections = section_names(self.populations[target].cell)
                     if clamp.section not in sections:
                         raise UnknownName("section", clamp.section, f"section of {target}", sections)
+
+    def _check_electrodes(self) -> None:
+        for name, population in self.populations.items():
+            if self.electrodes and isinstance(population.cell, PointCellSpec):
+                raise InvalidValue("electrodes", list(self.electrodes), f"hear nothing of {name!r}: its cells are points")
 
     def _check_baseline(self) -> None:
         if self.baseline == "hnn":

@@ -196,3 +196,9 @@ def test_an_edited_file_is_told_with_the_path(path, value, message):
     put(data, path, value)
     with pytest.raises(InvalidValue, match=message):
         dict_to_network(data)
+
+
+def test_drive_cells_that_legacy_mode_made_for_nobody_come_back():
+    net = hnnlib.neymotin_2020_model(None, True, legacy_mode=True, mesh_shape=(3, 3))
+    assert len(net.gid_ranges["evdist1"]) == 24  # three of them for the L5 basket cells, which it can't reach
+    assert same_plan(net, dict_to_network(in_their_form(net))) == []
