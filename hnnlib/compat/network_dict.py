@@ -21,7 +21,7 @@ from hnnlib.spec.network import NetworkSpec
 from hnnlib.spec.profiles import evaluate
 from hnnlib.spec.run import RunSpec
 
-__all__ = ["NATIVE", "network_to_dict"]
+__all__ = ["NATIVE", "cell_to_dict", "connectivity_of", "network_to_dict", "signed"]
 
 NATIVE = "hnnlib"
 """Key of what only hnnlib reads: the spec itself, and a digest of all the rest, which tells whether that was edited."""
@@ -67,8 +67,7 @@ def signed(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_spec(spec: NetworkSpec) -> dict[str, Any]:
-    # for pairs and positions: a run of one step, without the events that would silence connections
-    plan = compile_plan(attrs.evolve(spec, synaptic_events={}), RunSpec(tstop=0.025))
+    plan = _plan(spec)
     ranges = plan.populations.gid_ranges
     position = plan.cells.position_um
     positions: dict[str, Any] = {
@@ -87,7 +86,7 @@ def _of_spec(spec: NetworkSpec) -> dict[str, Any]:
         "delay": _DELAY,
         "cell_types": {
             name: {
-                "cell_object": _cell(name, p.detailed_cell),
+                "cell_object": cell_to_dict(name, p.detailed_cell),
                 "cell_metadata": {key: getattr(p, key) for key in METADATA},
             }
             for name, p in spec.populations.items()
@@ -122,7 +121,8 @@ def _plain(value: Any) -> Any:
     return np.asarray(value).tolist()
 
 
-def _cell(name: str, cell: CellSpec) -> dict[str, Any]:
+def cell_to_dict(name: str, cell: CellSpec) -> dict[str, Any]:
+    """Return a cell as HNN-core's files hold it; rules of distance become their values at each segment."""
     ends = cell.section_ends()
     template = make_template(name, cell)
     tree: dict[str, list[str]] = {}
@@ -212,6 +212,23 @@ def _dynamics(drive: DriveSpec, targets: Iterable[str]) -> dict[str, Any]:
     if drive.kind == "bursty":
         names = ("tstart", "tstart_std", "tstop", "burst_rate", "burst_std", "numspikes", "spike_isi")  # type: ignore[assignment]
     return {name: getattr(drive, name) for name in names}
+
+
+def _plan(spec: NetworkSpec) -> Plan:
+    """Return a plan for pairs and positions: a run of one step, without the events that would silence connections."""
+    return compile_plan(attrs.evolve(spec, synaptic_events={}), RunSpec(tstop=0.025))
+
+
+def connectivity_of(spec: NetworkSpec) -> list[dict[str, Any]]:
+    """Return the entries of all connections with the pairs of cells that they join, local ones first, then drives.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network.
+    """
+    plan = _plan(spec)
+    return _connectivity(spec, plan, plan.populations.gid_ranges)
 
 
 def _connectivity(spec: NetworkSpec, plan: Plan, ranges: Mapping[str, range]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from hnnlib.spec.layout import AtPoints, Grid, OnGrid, Place, grid_origin, posit
 from hnnlib.spec.network import Electrodes, NetworkSpec, Population, TonicBias
 from hnnlib.spec.profiles import Sampled
 
-__all__ = ["dict_to_network"]
+__all__ = ["cell_from_node", "dict_to_network"]
 
 
 def dict_to_network(
@@ -136,13 +136,20 @@ def _cell_type(name: str, entry: Node) -> tuple[CellSpec, dict[str, Any]]:
             "measure_dipole": pyramidal,
         }
         cell = entry
-    spec = _cell(cell)
+    spec = cell_from_node(cell)
     if metadata.get("measure_dipole"):
         spec = attrs.evolve(spec, dipole_axis="apical_trunk" if "apical_trunk" in spec.sections else None)
     return spec, metadata
 
 
-def _cell(cell: Node) -> CellSpec:
+def cell_from_node(cell: Node) -> CellSpec:
+    """Return the cell that data in the form of HNN-core's files describes.
+
+    Parameters
+    ----------
+    cell : Node
+        An object with ``sections``, ``synapses``, ``sect_loc`` and ``cell_tree``.
+    """
     parents = _parents(cell)
     sections = {}
     for name, section in cell["sections"].items():

@@ -182,6 +182,29 @@ class BiasViews(Mapping[str, Mapping[str, Mapping[str, Any]]]):
         return repr({name: dict(self[name]) for name in self})
 
 
+class _Contact(_Fields):
+    """What a drive's connection to one cell type says; its delay may differ from those to others."""
+
+    def __init__(
+        self,
+        net: _Editor,
+        read: Callable[[], dict[str, Any]],
+        paths: Mapping[str, str],
+        where: str,
+        ends: tuple[str, str],
+    ) -> None:
+        super().__init__(net, read, paths, where)
+        self._name, self._target = ends
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name == "A_delay":
+            drive = self._net.spec.drives[self._name]
+            delays = {target: drive.delay_to(target) for target in drive.weights}
+            self._net.put(f"drives['{self._name}'].delays", {**delays, self._target: value})
+            return
+        super().__setitem__(name, value)
+
+
 class ConnectionViews(Sequence[Mapping[str, Any]]):
     """``net.connectivity``: connections between cells, then those of drives, each by cell type and receptor."""
 
@@ -275,7 +298,7 @@ class ConnectionViews(Sequence[Mapping[str, Any]]):
                 "target_type": target,
                 "loc": drive().location,
                 "receptor": receptor,
-                "nc_dict": _Fields(self._net, nc_dict, paths, where),
+                "nc_dict": _Contact(self._net, nc_dict, paths, where, (name, target)),
                 "allow_autapses": True,
                 "probability": drive().probability_of(target),
             }

@@ -42,7 +42,10 @@ MAY_IMPORT = {
         *("base", "analysis", "spec", "editor", "plan", "compile", "backends", "results", "io", "simulation"),
         "batch",
     },
-    "compat": {"base", "spec", "params", "models", "editor", "plan", "compile", "results", "simulation"},
+    "compat": {
+        *("base", "analysis", "spec", "params", "models", "editor", "plan", "compile", "backends", "results", "io"),
+        *("viz", "simulation", "batch", "optimization"),
+    },
     "cli": {"hnnlib"},
     "__main__": {"cli"},
 }
