@@ -33,9 +33,9 @@ _RESPONSE = {"CellResponse": "results.cell_response", "read_spikes": "results.ce
 _BACKENDS = {"MPIBackend": "compat.running:mpi_backend", "JoblibBackend": "compat.running:joblib_backend"}
 _PARAMS = {"Params": "params.params", "read_params": "params.read", "convert_to_json": "compat.models"}
 _FILES = {
-    "dict_to_network": "compat.network_files",
+    "dict_to_network": "compat.models",
     "network_to_dict": "compat.network_dict",
-    "read_network_configuration": "compat.network_files",
+    "read_network_configuration": "compat.models",
     "write_network_configuration": "compat.network_files",
 }
 _OPTIMIZATION = dict.fromkeys(("Optimizer", "optimize_evoked", "generate_opt_history_table"), "compat.optimization")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from hnnlib.base.errors import InvalidType, InvalidValue
+from hnnlib.compat import network_files, network_read
 from hnnlib.compat.network import Network
 from hnnlib.compat.network_files import write_network_configuration
 from hnnlib.editor import models
@@ -21,9 +22,11 @@ __all__ = [
     "add_erp_drives_to_jones_model",
     "calcium_model",
     "convert_to_json",
+    "dict_to_network",
     "jones_2009_model",
     "law_2021_model",
     "neymotin_2020_model",
+    "read_network_configuration",
     "remove_nulled_drives",
 ]
 
@@ -171,3 +174,17 @@ def convert_to_json(
     net = Network.of(models.neymotin_2020_model(source, include_drives, legacy))
     net = remove_nulled_drives(net)
     write_network_configuration(net, target if target.suffix == ".json" else f"{target}.json", overwrite)
+
+
+def dict_to_network(
+    net_data: Mapping[str, Any], read_drives: bool = True, read_external_biases: bool = True
+) -> Network:
+    """Return the network that plain data describes; arguments as in `hnnlib.dict_to_network`."""
+    return Network.of(network_read.dict_to_network(net_data, read_drives, read_external_biases))
+
+
+def read_network_configuration(
+    fname: str | os.PathLike[str], read_drives: bool = True, read_external_biases: bool = True
+) -> Network:
+    """Read a network from hierarchical JSON; arguments as in `hnnlib.read_network_configuration`."""
+    return Network.of(network_files.read_network_configuration(fname, read_drives, read_external_biases))
