@@ -38,7 +38,10 @@ _FILES = {
     "read_network_configuration": "compat.models",
     "write_network_configuration": "compat.network_files",
 }
-_OPTIMIZATION = dict.fromkeys(("Optimizer", "optimize_evoked", "generate_opt_history_table"), "compat.optimization")
+_OPTIMIZATION = {
+    **dict.fromkeys(("Optimizer", "generate_opt_history_table"), "compat.optimization"),
+    "optimize_evoked": "compat.optimize_evoked",
+}
 
 NAMES: Mapping[str, Mapping[str, str]] = immutabledict(
     {
