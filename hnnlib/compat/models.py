@@ -17,6 +17,7 @@ from hnnlib.editor import models
 from hnnlib.editor.arguments import deprecated
 from hnnlib.editor.network import Network as Editor
 from hnnlib.spec.drives import DriveSpec
+from hnnlib.spec.network import NetworkSpec
 
 __all__ = [
     "add_erp_drives_to_jones_model",
@@ -28,6 +29,7 @@ __all__ = [
     "neymotin_2020_model",
     "read_network_configuration",
     "remove_nulled_drives",
+    "useful_drives",
 ]
 
 
@@ -133,9 +135,19 @@ def remove_nulled_drives(net: Network) -> Network:
         The network; it stays as it is.
     """
     made = net.copy()
-    kept = {name: drive for name, drive in made.spec.drives.items() if not _is_null(drive)}
-    made._spec = attrs.evolve(made.spec, drives=kept)
+    made._spec = attrs.evolve(made.spec, drives=useful_drives(made.spec))
     return made
+
+
+def useful_drives(spec: NetworkSpec) -> dict[str, DriveSpec]:
+    """Return the drives of a network that fire and have a weight above 0.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network.
+    """
+    return {name: drive for name, drive in spec.drives.items() if not _is_null(drive)}
 
 
 def _is_null(drive: DriveSpec) -> bool:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hnnlib.base.atomic import atomic_write_text
-from hnnlib.base.errors import FileFormatError, InvalidType, InvalidValue, MissingFile
+from hnnlib.base.errors import FileFormatError, InvalidType, InvalidValue
 from hnnlib.compat.network_dict import network_to_dict
 from hnnlib.compat.network_read import dict_to_network
 from hnnlib.editor.network import Network
+from hnnlib.params.native import parsed
 
 __all__ = ["read_network_configuration", "write_network_configuration"]
 
@@ -70,18 +71,7 @@ def read_network_configuration(
         If the file is cut off, is no JSON, holds no network, or something in it is missing or not allowed; names the
         place within the file.
     """
-    path = Path(fname)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise MissingFile(path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileFormatError(path, f"can't be read as text ({error})") from error
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        cut = " (is the file cut off?)" if error.pos >= len(text.rstrip()) or "Unterminated" in error.msg else ""
-        raise FileFormatError(path, f"not valid JSON{cut}: {error.msg}", error.lineno) from None
+    path, data = Path(fname), parsed(fname)
     if not isinstance(data, dict):
         raise FileFormatError(path, f"holds a JSON {type(data).__name__}, not a network", 1)
     try:
