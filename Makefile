@@ -1,10 +1,10 @@
 # What is typed by hand; `make help` lists it. The environment is made once, in .venv/, and made again when
 # pyproject.toml changes, when the folder was moved or when its interpreter is gone.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-peers lint clean FORCE
+.PHONY: help demo test bench bench-peers lint docs clean FORCE
 
 # May be given on the command line: the interpreter that .venv is made from; the extras that test, bench and lint
-# install; the number of test processes; more words for pytest (ARGS='tests/unit -k drives').
+# install; the number of test processes; more words for pytest (ARGS='tests/unit -k drives') or sphinx.
 PYTHON ?= python3
 EXTRAS ?= test
 JOBS ?= auto
@@ -43,6 +43,7 @@ help:
 	@echo 'make bench        time the default column, both engines in turn, and what joblib, Dask and MPI add'
 	@echo 'make bench-peers  the same column on HNN-core and on hnnlib: out/peers.md, out/peers.png'
 	@echo 'make lint         check style (ruff) and types (mypy)'
+	@echo 'make docs         make the site, docs/_build/html, and run the gallery (pages only: make docs ARGS="-D plot_gallery=0")'
 	@echo 'make clean        remove what these commands made in this folder'
 
 demo: .venv/.ready
@@ -54,10 +55,13 @@ test: .venv/.ready-$(EXTRAS)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 # The launchers are measured with all that they can use.
-bench: .venv/.ready-$(EXTRAS) .venv/.ready-dask .venv/.ready-mpi
+bench: .venv/.ready-$(EXTRAS) .venv/.ready-dask .venv/.ready-mpi .venv/.ready-nest .venv/.ready-fit
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/launchers.py
 	$(BIN)/python benchmarks/sonata.py $(ARGS)
+	$(BIN)/python benchmarks/batch.py $(ARGS)
+	$(BIN)/python benchmarks/fit.py
+	$(BIN)/python benchmarks/column_on_nest.py $(ARGS)
 
 bench-peers: .venv/.ready-$(EXTRAS) .venv-peers/.ready
 	$(BIN)/python benchmarks/peers.py $(ARGS)
@@ -67,7 +71,13 @@ lint: .venv/.ready-$(EXTRAS)
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
+# Warnings are errors; nothing is fetched from the net.
+docs: .venv/.ready-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html $(ARGS) docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 clean:
+	rm -rf docs/_build docs/api docs/gallery
 	rm -rf .venv .venv-peers out build dist x86_64 arm64 .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -68,19 +68,21 @@ print(f"the dipoles part at {whole.dipoles[0].times[~same][0]:.1f} ms")
 # ----------------------------
 # Coarser, but what an experimenter could do: inject current. A current clamp takes steps, or any current over time from
 # arrays or from a file; amplitudes are in nA, and negative ones hold cells back. Here the layer 2/3 pyramidal cells are
-# made to fire, so that all that they project to is involved, their own layer too; and forty of the layer 5 pyramidal
-# cells are held back.
+# made to fire, so that all that they project to is involved, their own layer too; and two fifths of the layer 5
+# pyramidal cells are held back.
 
 clamped = silent.copy()
 clamped.add_current_clamp("push", "L2_pyramidal", amplitude=2.0, delay=30.0, duration=5.0)
-held = {"population": "L5_pyramidal", "node_id": range(40)}
+n_cells = len(clamped.gid_ranges["L5_pyramidal"])
+n_held = n_cells * 2 // 5
+held = {"population": "L5_pyramidal", "node_id": range(n_held)}
 clamped.add_current_clamp("hold", held, amplitude=-3.0, delay=20.0)
 pushed = hnnlib.simulate(clamped, tstop=100.0)
 viz.plot_spikes_raster(pushed.cell_response)
 
 first = clamped.gid_ranges["L5_pyramidal"].start
 fired = pushed.cell_response.spike_gids[0]
-for name, cells in (("held back", range(first, first + 40)), ("others", range(first + 40, first + 100))):
+for name, cells in (("held back", range(first, first + n_held)), ("others", range(first + n_held, first + n_cells))):
     print(f"L5_pyramidal, {name}: {np.count_nonzero(np.isin(fired, cells)) / len(cells):.1f} spikes a cell")
 
 plt.show()

@@ -24,6 +24,10 @@ from hnnlib.base.progress import progress_bar
 from hnnlib.base.resources import mod_files
 from hnnlib.base.schema import digest, from_plain, to_plain
 from hnnlib.compile.build import compile_plan
+from hnnlib.compile.dipole_kernels import read_dipole_kernels
+from hnnlib.compile.estimate import dipole_provenance, with_dipole
+from hnnlib.compile.point_cells import read_point_cells, shipped_point_cells
+from hnnlib.compile.reduce import reduce_plan, reduction_provenance
 from hnnlib.io.trials import TrialStore, check_output, read_kept
 from hnnlib.plan.tables import Biases, Events, Plan
 from hnnlib.results.collect import ElectrodeGeometry, collect
@@ -33,7 +37,7 @@ from hnnlib.results.result import Result
 from hnnlib.spec.network import NetworkSpec
 from hnnlib.spec.run import Record, RunSpec
 
-__all__ = ["simulate", "simulate_dipole", "simulate_many"]
+__all__ = ["by_leader", "chosen_engine", "chosen_launcher", "record_of", "simulate", "simulate_dipole", "simulate_many"]
 
 T = TypeVar("T")
 
@@ -109,23 +113,38 @@ def simulate(
     FileFormatError
         If ``out`` is to be resumed and is no result.
     """
-    launcher = _choose_launcher(launcher)
+    launcher = chosen_launcher(launcher)
     if out is not None:
-        _by_leader(launcher, check_output, out, overwrite or resume)
+        by_leader(launcher, check_output, out, overwrite or resume)
     elif resume:
         raise InvalidValue("resume", resume, "needs out, the file of the run to go on with")
     case = _prepare(net, tstop, dt, n_trials, seed, record, engine, baseline)
-    kept = _by_leader(launcher, read_kept, out, case.provenance) if resume else None
+    kept = by_leader(launcher, read_kept, out, case.provenance) if resume else None
     store = TrialStore(case.run.n_trials, out if launcher.leads else None, kept, overwrite or resume)
     with store:
         if store.missing:
             _run_missing(case, launcher, store, out is not None, progress)
-        _by_leader(launcher, store.finish)
+        by_leader(launcher, store.finish)
     return store.result()
 
 
-def _by_leader(launcher: Launcher, function: Callable[..., T], *given: Any) -> T:
-    """Return, in every process of the run, what a function gives in the leading one; its error is an error in all."""
+def by_leader(launcher: Launcher, function: Callable[..., T], *given: Any) -> T:
+    """Return, in every process of the run, what a function gives in the leading one; its error is an error in all.
+
+    Parameters
+    ----------
+    launcher : Launcher
+        What spreads the run.
+    function : callable
+        What only the leading process may do, e.g. write files.
+    *given : object
+        Its arguments.
+
+    Returns
+    -------
+    value : object
+        What it returned.
+    """
     outcome: tuple[Any, HnnlibError | None] = (None, None)
     if launcher.leads:
         try:
@@ -159,7 +178,7 @@ def _run_missing(case: _Case, launcher: Launcher, store: TrialStore, in_file: bo
                 store.add(case.result(records, launcher.name, settled, plan_s, now - since))
                 since, plan_s = now, 0.0
                 if in_file:
-                    _by_leader(launcher, store.save)
+                    by_leader(launcher, store.save)
 
 
 def simulate_many(
@@ -181,9 +200,17 @@ def simulate_many(
     ----------
     nets : sequence of Network or NetworkSpec
         What to simulate. Variants of one structure share the engine's compiled kernels.
-    tstop, dt, n_trials, seed, record, baseline
+    tstop, dt : float
+        Duration and time step (ms) of all.
+    n_trials, seed : int
+        Trials of each network, and the seed of all streams that have none of their own.
+    record : Record or dict, optional
         As in `simulate`, the same for all.
-    engine, launcher
+    baseline : str, None or True
+        As in `simulate`, the same for all.
+    engine : str or Engine, optional
+        As in `simulate`.
+    launcher : str or Launcher, optional
         As in `simulate`; a launcher spreads whole networks. In one process ``FastEngine(threads=2)`` runs two
         networks at a time.
     progress : bool
@@ -202,7 +229,7 @@ def simulate_many(
     if nets and (engine is None or isinstance(engine, str)):
         # one engine object for all, so that kernels are kept from network to network
         engine = _prepare(nets[0], tstop, dt, n_trials, seed, record, engine, baseline).engine
-    launcher = _choose_launcher(launcher)
+    launcher = chosen_launcher(launcher)
     cases = [_prepare(net, tstop, dt, n_trials, seed, record, engine, baseline) for net in nets]
     if not cases:
         return []
@@ -246,6 +273,14 @@ class _Case:
                 "all, by the clock": clock_s,
             },
         }
+        if self.plan.estimate is not None:
+            from hnnlib.backends.nest.estimate import too_many_spikes
+
+            told = provenance["dipole"]
+            beyond = too_many_spikes(self.plan, records.trials)
+            provenance["dipole"] = {**told, "warnings": sorted({*told["warnings"], *beyond})}
+            for phrase in beyond:
+                logger.warning("dipole by kernels: %s", phrase)
         electrodes = {
             name: ElectrodeGeometry(
                 positions=e.positions, conductivity=e.conductivity, method=e.method, min_distance=e.min_distance
@@ -271,13 +306,16 @@ def _prepare(
     network = _spec_of(net)
     if baseline is not True:
         network = attrs.evolve(network, baseline=baseline or None)
-    run = RunSpec(tstop=tstop, dt=dt, n_trials=n_trials, seed=seed, record=_record_of(record))
+    run = RunSpec(tstop=tstop, dt=dt, n_trials=n_trials, seed=seed, record=record_of(record))
     if isinstance(engine, str) and engine not in ENGINES:
         raise UnknownName("engine", engine, "engine", ENGINES)
     begin = time.perf_counter()
     # what was read from files has its contacts and spikes at hand
     plan = net.compile(run) if hasattr(net, "compile") else compile_plan(network, run)
     chosen = _choose_engine(engine, plan)
+    reduction: dict[str, Any] = {}
+    if getattr(chosen, "points", False):
+        run, plan, reduction = _as_points(net, run, plan, chosen)
     obstacles = chosen.obstacles(plan)
     if obstacles:
         raise UnsupportedPlan(chosen.name, obstacles)
@@ -286,10 +324,26 @@ def _prepare(
         run=run,
         plan=plan,
         engine=chosen,
-        provenance={**_provenance(network, run, plan, chosen), **getattr(net, "provenance", {})},
+        provenance={**_provenance(network, run, plan, chosen), **reduction, **getattr(net, "provenance", {})},
         begin=begin,
         plan_s=time.perf_counter() - begin,
     )
+
+
+def _as_points(net: Any, run: RunSpec, plan: Plan, engine: Any) -> tuple[RunSpec, Plan, dict[str, Any]]:
+    """Return run and plan as an engine takes them that has point cells only, and what the provenance says of it."""
+    own_dt = engine.dt is not None and engine.dt != run.dt
+    if own_dt:
+        run = attrs.evolve(run, dt=engine.dt)
+    if any(template.point is not None for template in plan.templates):
+        if own_dt:
+            plan = net.compile(run) if hasattr(net, "compile") else compile_plan(_spec_of(net), run)
+        return run, plan, {}
+    cells = shipped_point_cells() if engine.point_cells is None else read_point_cells(engine.point_cells)
+    kernels = None if engine.dipole_kernels is None else read_dipole_kernels(engine.dipole_kernels)
+    reduced = with_dipole(reduce_plan(plan, cells, run.dt), plan, engine.dipole, kernels)
+    said = {"reduction": reduction_provenance(plan, cells), "dipole": dipole_provenance(reduced)}
+    return run, reduced, said
 
 
 def simulate_dipole(
@@ -326,8 +380,12 @@ def simulate_dipole(
         Deprecated: smooth and scale by the parameter file's ``dipole_smooth_win`` and ``dipole_scalefctr``.
     verbose : bool
         Show a progress bar.
-    engine, launcher, seed
-        As in `simulate`.
+    engine : str or Engine, optional
+        What computes, as in `simulate`.
+    launcher : str or Launcher, optional
+        What spreads the trials, as in `simulate`.
+    seed : int
+        Seed of all streams that have no seed of their own.
 
     Returns
     -------
@@ -389,6 +447,43 @@ def _deprecated(what: str) -> None:
     warnings.warn(f"deprecated: {what}", DeprecationWarning, stacklevel=3)
 
 
+def chosen_engine(net: Any, *, tstop: float, dt: float = 0.025, engine: str | Engine | None = None) -> Engine:
+    """Return the engine that `simulate` would use, for many simulations alike: it keeps compiled kernels.
+
+    Parameters
+    ----------
+    net : Network, NetworkSpec or SonataNetwork
+        What is to be simulated.
+    tstop, dt, engine
+        As in `simulate`.
+
+    Raises
+    ------
+    InvalidValue, UnsupportedPlan
+        As in `simulate`.
+    """
+    return _prepare(net, tstop, dt, 1, 0, None, engine, True).engine
+
+
+def chosen_launcher(launcher: str | Launcher | None = None) -> Launcher:
+    """Return the launcher that `simulate` would use.
+
+    Parameters
+    ----------
+    launcher : str or Launcher, optional
+        As in `simulate`.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such launcher.
+    """
+    if launcher is None:
+        backend = active_backend()
+        launcher = "serial" if backend is None else backend.launcher
+    return make_launcher(launcher) if isinstance(launcher, str) else launcher
+
+
 def _spec_of(net: Any) -> NetworkSpec:
     network = getattr(net, "spec", net)
     if not isinstance(network, NetworkSpec):
@@ -396,7 +491,19 @@ def _spec_of(net: Any) -> NetworkSpec:
     return network
 
 
-def _record_of(record: Record | Mapping[str, Any] | None) -> Record:
+def record_of(record: Record | Mapping[str, Any] | None) -> Record:
+    """Return what to record, as `simulate` is told it.
+
+    Parameters
+    ----------
+    record : Record or dict, optional
+        As in `simulate`.
+
+    Raises
+    ------
+    InvalidValue
+        If it is none.
+    """
     if record is None:
         return Record()
     if isinstance(record, Mapping):
@@ -412,13 +519,6 @@ def _choose_engine(engine: str | Engine | None, plan: Plan) -> Engine:
         backend = active_backend()
         engine = "auto" if backend is None else backend.engine
     return make_engine(engine, plan) if isinstance(engine, str) else engine
-
-
-def _choose_launcher(launcher: str | Launcher | None) -> Launcher:
-    if launcher is None:
-        backend = active_backend()
-        launcher = "serial" if backend is None else backend.launcher
-    return make_launcher(launcher) if isinstance(launcher, str) else launcher
 
 
 def _undriven(plan: Plan) -> Plan:

@@ -173,8 +173,14 @@ def correlation(
 
     Parameters
     ----------
-    times, data, other_times, other_data, tstart, tstop, weights
-        As in `rmse`, which also says how window and sampling are matched.
+    times, data : array-like, shape (n_times,)
+        A trace and its times (ms).
+    other_times, other_data : array-like, shape (n_others,)
+        The other one.
+    tstart, tstop : float, optional
+        The window (ms).
+    weights : array-like, optional
+        Weights of the samples, as in `rmse`, which also says how window and sampling are matched.
 
     Returns
     -------
@@ -207,8 +213,14 @@ def anticorrelation(
 
     Parameters
     ----------
-    times, data, other_times, other_data, tstart, tstop, weights
-        As in `rmse`.
+    times, data : array-like, shape (n_times,)
+        A trace and its times (ms).
+    other_times, other_data : array-like, shape (n_others,)
+        The other one.
+    tstart, tstop : float, optional
+        The window (ms).
+    weights : array-like, optional
+        Weights of the samples, as in `rmse`.
 
     Returns
     -------

@@ -41,7 +41,7 @@ def find_peaks(
 ) -> tuple[Peak, ...]:
     """Return the positive peaks and negative troughs of a trace in the order of time.
 
-    A positive peak is a local maximum above zero, a trough a local minimum below zero (`scipy.signal.find_peaks`); the
+    A positive peak is a local maximum above zero, a trough a local minimum below zero (``scipy.signal.find_peaks``); the
     ends of the trace are none.
 
     Parameters
@@ -95,8 +95,10 @@ def largest_peaks(
 
     Parameters
     ----------
-    times, data, tmin, tmax
-        As in `find_peaks`.
+    times, data : array-like, shape (n_times,)
+        Times (ms) and the trace, in any unit.
+    tmin, tmax : float, optional
+        Report only peaks with ``tmin <= time <= tmax`` (ms).
 
     Returns
     -------

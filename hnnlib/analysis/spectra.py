@@ -45,7 +45,7 @@ def psd(
     fmin, fmax : float, optional
         The frequencies that are returned (Hz). Left out: up to half the sampling rate.
     window : str
-        Window function, by a name that `scipy.signal.get_window` knows.
+        Window function, by a name that ``scipy.signal.get_window`` knows.
     segment_len : float, optional
         Length of Welch's segments (ms). Left out: a quarter of the trace.
     overlap : float
@@ -168,13 +168,21 @@ def tfr_morlet(data: Any, sfreq: float, freqs: Any, n_cycles: Any = 7.0, padding
     r"""Return power over frequency and time by Morlet wavelets.
 
     The squared modulus of `morlet`: a one-sided power spectral density, so that it can be read beside `psd`. It is that
-    of MNE-Python's `tfr_array_morlet` divided by the sampling rate. A sine of amplitude :math:`A` at one of the
+    of MNE-Python's ``tfr_array_morlet`` divided by the sampling rate. A sine of amplitude :math:`A` at one of the
     frequencies has :math:`A^2 \sqrt{\pi} \sigma_t`.
 
     Parameters
     ----------
-    data, sfreq, freqs, n_cycles, padding
-        As in `morlet`.
+    data : array-like, shape (..., n_times)
+        Traces, e.g. of a dipole (nAm).
+    sfreq : float
+        Sampling rate (Hz).
+    freqs : array-like, shape (n_freqs,)
+        Frequencies (Hz), above 0 and at most half the sampling rate.
+    n_cycles : float or array-like, shape (n_freqs,)
+        Cycles of a wavelet: more make it finer in frequency and coarser in time.
+    padding : str
+        What the trace is beyond its ends, as in `morlet`.
 
     Returns
     -------
@@ -254,14 +262,18 @@ def tfr_multitaper(
 
     Parameters
     ----------
-    data, sfreq, freqs
-        As in `morlet`.
+    data : array-like, shape (..., n_times)
+        Traces, e.g. of a dipole (nAm).
+    sfreq : float
+        Sampling rate (Hz).
+    freqs : array-like, shape (n_freqs,)
+        Frequencies (Hz), above 0 and at most half the sampling rate.
     n_cycles : float or array-like, shape (n_freqs,)
         Length of the window, in cycles.
     time_bandwidth : float
         Time-bandwidth product, at least 2: ``floor(time_bandwidth - 1)`` tapers are taken.
-    padding
-        As in `morlet`.
+    padding : str
+        What the trace is beyond its ends, as in `morlet`.
 
     Returns
     -------

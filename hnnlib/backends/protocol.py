@@ -24,6 +24,7 @@ __all__ = [
     "header_of",
     "join",
     "join_parts",
+    "point_populations",
     "trial_record",
 ]
 
@@ -124,7 +125,13 @@ class Launcher(Protocol):
         """
 
     def map(
-        self, function: Callable[[Any, Any], V], items: Iterable[Any], given: Any = None, *, what: str = "item"
+        self,
+        function: Callable[[Any, Any], V],
+        items: Iterable[Any],
+        given: Any = None,
+        *,
+        what: str = "item",
+        numbers: Iterable[int] | None = None,
     ) -> Generator[tuple[int, V | HnnlibError], None, None]:
         """Call ``function(given, item)`` for each item; yield number and value of each as it ends, in any order.
 
@@ -133,13 +140,15 @@ class Launcher(Protocol):
         function : callable
             What to call. A closure or lambda will do.
         items : iterable
-            What to call it with, numbered from 0. They may be made while they are asked for: only a few more than can
-            be worked on are taken at a time.
+            What to call it with. They may be made while they are asked for: only a few more than can be worked on are
+            taken at a time.
         given : object
             What all calls have in common. It goes to each worker once, and is the same object in all calls there: an
             engine in it keeps its compiled kernels from call to call.
         what : str
             What an item is called in errors.
+        numbers : iterable of int, optional
+            The number of each item; left out: 0, 1, 2, …
 
         Yields
         ------
@@ -154,6 +163,16 @@ class Launcher(Protocol):
         SimulationError
             If a worker dies, or there is none: as in `run`.
         """
+
+
+def point_populations(plan: Plan) -> list[str]:
+    """Return a sentence for each population of point cells: what engines for cells with sections can't do."""
+    used = np.unique(plan.cells.template).tolist()
+    return [
+        f"population {plan.templates[t].name!r} is made of point cells, which the NEST engine simulates"
+        for t in used
+        if plan.templates[t].point is not None
+    ]
 
 
 def header_of(plan: Plan) -> Header:
@@ -171,7 +190,7 @@ def header_of(plan: Plan) -> Header:
         layers=dict(zip(cell_types, plan.populations.layers, strict=False)),
         probes={
             p.name: ProbeHeader(name=p.name, quantity=p.quantity, unit=p.unit, every=p.every, labels=p.labels)
-            for p in plan.probes
+            for p in plan.measured
         },
     )
 
@@ -217,7 +236,7 @@ def trial_record(
     all_times = np.concatenate([np.asarray(times_ms, float), events.time_ms[kept]])
     all_gids = np.concatenate([np.asarray(gids), drive_gid[kept]]).astype(np.int32)
     order = np.lexsort((all_gids, all_times))
-    for probe in plan.probes:
+    for probe in plan.measured:
         if probe.zero_first:
             samples[probe.name][0] = 0.0
     return TrialRecord(
@@ -237,7 +256,7 @@ def check_finite(plan: Plan, trial: int, samples: Mapping[str, np.ndarray]) -> N
     SimulationError
         Naming probe, row and time of the first value that is not a finite number.
     """
-    for probe in plan.probes:
+    for probe in plan.measured:
         bad = ~np.isfinite(samples[probe.name])
         if bad.any():
             step, row = (int(i) for i in np.argwhere(bad)[0])

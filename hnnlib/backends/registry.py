@@ -10,7 +10,7 @@ from hnnlib.plan.tables import Plan
 
 __all__ = ["ENGINES", "LAUNCHERS", "make_engine", "make_launcher"]
 
-ENGINES = ("auto", "fast", "neuron")
+ENGINES = ("auto", "fast", "neuron", "nest")
 LAUNCHERS = ("serial", "joblib", "mpi", "dask")
 
 
@@ -20,7 +20,8 @@ def make_engine(name: str, plan: Plan) -> Engine:
     Parameters
     ----------
     name : str
-        ``'neuron'``, ``'fast'``, or ``'auto'``: fast where it supports the plan, else NEURON.
+        ``'neuron'``, ``'fast'``, ``'nest'``, or ``'auto'``: NEST where all cells are points, else fast where it
+        supports the plan, else NEURON.
     plan : Plan
         What is to be run.
 
@@ -28,9 +29,15 @@ def make_engine(name: str, plan: Plan) -> Engine:
     ------
     UnknownName
         If there is no such engine.
+    MissingPackage
+        If it is NEST, and NEST is not installed.
     """
     if name not in ENGINES:
         raise UnknownName("engine", name, "engine", ENGINES)
+    if name == "nest" or (name == "auto" and _all_points(plan)):
+        from hnnlib.backends.nest.engine import NestEngine
+
+        return NestEngine()
     if name in ("auto", "fast"):
         from hnnlib.backends.fast.engine import FastEngine
 
@@ -45,6 +52,11 @@ def make_engine(name: str, plan: Plan) -> Engine:
     from hnnlib.backends.neuron.engine import NeuronEngine
 
     return NeuronEngine()
+
+
+def _all_points(plan: Plan) -> bool:
+    points = [template.point is not None for template in plan.templates]
+    return bool(points) and all(points)
 
 
 def make_launcher(name: str) -> Launcher:

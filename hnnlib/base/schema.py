@@ -304,6 +304,8 @@ def documented(cls: type[T]) -> type[T]:
 
 def to_plain(value: Any) -> Any:
     """Return ``value`` as JSON-ready data: dicts, lists, numbers, strings; specs in a union carry a ``kind`` tag."""
+    if value is None or isinstance(value, str | float | int):  # most of what there is, and dear to ask the rest of
+        return value
     if attrs.has(type(value)):
         kind = getattr(type(value), "kind", None)
         plain = {} if kind is None else {"kind": kind}
@@ -359,7 +361,8 @@ def _from_union(options: tuple[Any, ...], data: Any, path: str) -> Any:
         origin = typing.get_origin(option)
         if isinstance(origin, type) and issubclass(origin, Mapping):
             return from_plain(option, data, path)
-    plain_specs = [o for o in options if isinstance(o, type) and attrs.has(o)]
+    specs = [o for o in options if isinstance(o, type) and attrs.has(o)]
+    plain_specs = [o for o in specs if not hasattr(o, "kind")] or specs
     if len(plain_specs) == 1:
         return _from_object(plain_specs[0], data, path)
     raise InvalidValue(path, dict(data), f"needs a 'kind' (one of {', '.join(kinds)})")

@@ -11,7 +11,7 @@ import hashlib
 
 import numpy as np
 
-__all__ = ["independent_stream", "pruning_stream", "published_stream"]
+__all__ = ["engine_seed", "independent_stream", "pruning_stream", "published_stream"]
 
 
 def published_stream(
@@ -72,3 +72,23 @@ def pruning_stream(conn_seed: int | None, offset: int, seed: int, name: str) -> 
     if conn_seed is not None:
         return np.random.default_rng(conn_seed + offset)
     return independent_stream(seed, name, offset)
+
+
+def engine_seed(seed: int, engine: str, trial: int) -> int:
+    """Return the seed that an engine with random numbers of its own gets for a trial.
+
+    Parameters
+    ----------
+    seed : int
+        The run's seed.
+    engine : str
+        Name of the engine.
+    trial : int
+        0-based index of the trial.
+
+    Returns
+    -------
+    seed : int
+        From 1 to 2**32 - 1: NEST refuses 0.
+    """
+    return int(independent_stream(seed, engine, trial).integers(1, 2**32))

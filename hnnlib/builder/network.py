@@ -151,7 +151,7 @@ class NetworkBuilder:
         Returns
         -------
         connections : ConnectionMap
-            Its `add_properties` gives each synapse properties of its own. Otherwise there is one edge per connected
+            Its ``add_properties`` gives each synapse properties of its own. Otherwise there is one edge per connected
             pair, with the number of its synapses as ``nsyns``.
 
         Raises
@@ -204,7 +204,7 @@ class NetworkBuilder:
         -------
         circuit : Circuit
             This population, the edges that were added here, and the populations at their other ends.
-            `hnnlib.plan.circuit.join_circuits` puts the circuits of several builders together.
+            ``hnnlib.plan.circuit.join_circuits`` puts the circuits of several builders together.
 
         Raises
         ------
@@ -238,7 +238,7 @@ class NetworkBuilder:
             Where to; made if it is not there.
         in_both : iterable of str
             Attributes of node types that are written by node too, such as ``model_type``: libsonata does not read the
-            tables of types. None, so that these can be edited; see `hnnlib.io.sonata.nodes.write_nodes`.
+            tables of types. None, so that these can be edited; see ``hnnlib.io.sonata.nodes.write_nodes``.
         compression : 'gzip' or int, optional
             Compress, which libsonata can't read; a number is gzip's level.
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import hnnlib as hn
 from hnnlib.cli import compile as compile_command
-from hnnlib.cli import info, run, simulate
+from hnnlib.cli import convert, fit, info, reduce, run, simulate
 
 __all__ = ["main"]
 
@@ -136,6 +136,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"hnnlib {hn.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (simulate, run, info, compile_command):
+    for command in (simulate, fit, reduce, run, convert, info, compile_command):
         command.add_parser(commands)
     return parser

@@ -12,8 +12,9 @@ import hnnlib as hn
 __all__ = ["add_parser", "init", "run"]
 
 _EPILOG = """\
-Cells are hnnlib's own (model_template hnnlib:cell) or virtual. Outputs go where the file says; currents are in nA,
-weights in µS, times in ms, as NEURON takes them.
+Cells are hnnlib's own (model_template hnnlib:cell), virtual, or points (nest:MODEL; pip install 'hnnlib[nest]').
+Outputs go where the file says; currents are in nA, weights in µS, times in ms, as NEURON takes them; those of points
+are in NEST's units: currents in pA, weights in what the model takes.
 
 examples:
   hnnlib init-config example

@@ -66,6 +66,7 @@ def add_parser(commands: Any) -> None:
         "--jobs", type=_jobs, default=1, metavar="N", help="trials at a time; -1: one per core (default: 1)"
     )
     group.add_argument("--mpi", type=_ranks, metavar="N", help="spread the cells of a trial over N ranks of MPI")
+    _add_point_options(parser)
     group = parser.add_argument_group("what to keep")
     sections = "'all', 'soma', or names of sections with commas between"
     group.add_argument("--record-vsec", type=_sections, default=False, metavar="WHERE", help=f"voltages: {sections}")
@@ -163,12 +164,30 @@ def _seed_counts(spec: Any) -> bool:
     return pruned or any(d.event_seed is None for d in spec.drives.values())
 
 
+def _add_point_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("point cells (--engine nest)")
+    group.add_argument("--dipole", choices=("kernel", "replay", "none"), help="how the dipole is worked out (kernel)")
+    group.add_argument("--point-cells", metavar="FILE", help="point cells that hnnlib reduce wrote (the package's)")
+    group.add_argument("--dipole-kernels", metavar="FILE", help="dipole kernels that it wrote (the package's)")
+
+
+def _engine_of(arguments: argparse.Namespace) -> Any:
+    given = {name: getattr(arguments, name) for name in ("dipole", "point_cells", "dipole_kernels")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return arguments.engine
+    if arguments.engine != "nest":
+        raise Mistake(f"--{next(iter(given)).replace('_', '-')} is for point cells: it needs --engine nest")
+    return hn.NestEngine(**given)
+
+
 def _simulate(arguments: argparse.Namespace, net: Any, settings: Any, outputs: _Outputs) -> Any:
     backend: Any = nullcontext()
+    engine = _engine_of(arguments)
     if arguments.mpi is not None:
-        backend = hn.MPIBackend(n_procs=arguments.mpi, engine=arguments.engine)
+        backend = hn.MPIBackend(n_procs=arguments.mpi, engine=engine)
     elif arguments.jobs != 1:
-        backend = hn.JoblibBackend(n_jobs=arguments.jobs, engine=arguments.engine)
+        backend = hn.JoblibBackend(n_jobs=arguments.jobs, engine=engine)
     with backend:
         return hn.simulate(
             net,
@@ -177,7 +196,7 @@ def _simulate(arguments: argparse.Namespace, net: Any, settings: Any, outputs: _
             n_trials=settings.n_trials,
             seed=settings.seed,
             record=settings.record,
-            engine=arguments.engine,
+            engine=engine,
             out=outputs.result,
             overwrite=outputs.overwrite,
             resume=arguments.resume,

@@ -20,28 +20,48 @@ __all__ = ["install_as_hnn_core"]
 LIKE = "0.6.1"
 """The release of HNN-core whose names, arguments and numbers are ours."""
 
-_SIMULATE = {"simulate_dipole": "compat.running"}
-_DIPOLE = {"Dipole": "results.dipole", "average_dipoles": "results.dipole", "read_dipole": "results.dipole"}
-_READ_TEXT = {"_read_dipole_txt": "io.text:read_dipole_text"}
-_MEASURES = {"_rmse": "compat.measures:rmse", "_anticorr": "compat.measures:anticorrelation"}
-_NETWORK = {"Network": "compat.network", "pick_connection": "editor.select"}
-_MODELS = {
-    **dict.fromkeys(("neymotin_2020_model", "jones_2009_model", "law_2021_model", "calcium_model"), "compat.models"),
-}
-_CELLS = dict.fromkeys(("pyramidal", "basket"), "compat.cells_default")
-_RESPONSE = {"CellResponse": "results.cell_response", "read_spikes": "results.cell_response"}
-_BACKENDS = {"MPIBackend": "compat.running:mpi_backend", "JoblibBackend": "compat.running:joblib_backend"}
-_PARAMS = {"Params": "params.params", "read_params": "params.read", "convert_to_json": "compat.models"}
-_FILES = {
-    "dict_to_network": "compat.models",
-    "network_to_dict": "compat.network_dict",
-    "read_network_configuration": "compat.models",
-    "write_network_configuration": "compat.network_files",
-}
-_OPTIMIZATION = {
-    **dict.fromkeys(("Optimizer", "generate_opt_history_table"), "compat.optimization"),
-    "optimize_evoked": "compat.optimize_evoked",
-}
+_SIMULATE: Mapping[str, str] = immutabledict({"simulate_dipole": "compat.running"})
+_DIPOLE: Mapping[str, str] = immutabledict(
+    {"Dipole": "results.dipole", "average_dipoles": "results.dipole", "read_dipole": "results.dipole"}
+)
+_READ_TEXT: Mapping[str, str] = immutabledict({"_read_dipole_txt": "io.text:read_dipole_text"})
+_MEASURES: Mapping[str, str] = immutabledict(
+    {"_rmse": "compat.measures:rmse", "_anticorr": "compat.measures:anticorrelation"}
+)
+_NETWORK: Mapping[str, str] = immutabledict({"Network": "compat.network", "pick_connection": "editor.select"})
+_MODELS: Mapping[str, str] = immutabledict(
+    {
+        "neymotin_2020_model": "compat.models",
+        "jones_2009_model": "compat.models",
+        "law_2021_model": "compat.models",
+        "calcium_model": "compat.models",
+    }
+)
+_CELLS: Mapping[str, str] = immutabledict({"pyramidal": "compat.cells_default", "basket": "compat.cells_default"})
+_RESPONSE: Mapping[str, str] = immutabledict(
+    {"CellResponse": "results.cell_response", "read_spikes": "results.cell_response"}
+)
+_BACKENDS: Mapping[str, str] = immutabledict(
+    {"MPIBackend": "compat.running:mpi_backend", "JoblibBackend": "compat.running:joblib_backend"}
+)
+_PARAMS: Mapping[str, str] = immutabledict(
+    {"Params": "params.params", "read_params": "params.read", "convert_to_json": "compat.models"}
+)
+_FILES: Mapping[str, str] = immutabledict(
+    {
+        "dict_to_network": "compat.models",
+        "network_to_dict": "compat.network_dict",
+        "read_network_configuration": "compat.models",
+        "write_network_configuration": "compat.network_files",
+    }
+)
+_OPTIMIZATION: Mapping[str, str] = immutabledict(
+    {
+        "Optimizer": "compat.optimization",
+        "generate_opt_history_table": "compat.optimization",
+        "optimize_evoked": "compat.optimize_evoked",
+    }
+)
 
 NAMES: Mapping[str, Mapping[str, str]] = immutabledict(
     {

@@ -40,7 +40,7 @@ def compile_plan(network: NetworkSpec, run: RunSpec) -> Plan:
     templates = tuple(make_template(name, p.cell) for name, p in network.populations.items())
     edges, drive_cells = connect(network, populations, cells, templates, network.drive_origin, run.seed)
     plan = Plan(
-        run=Run(tstop_ms=run.tstop, dt_ms=run.dt, n_trials=run.n_trials, celsius=network.celsius),
+        run=Run(tstop_ms=run.tstop, dt_ms=run.dt, n_trials=run.n_trials, celsius=network.celsius, seed=run.seed),
         populations=populations,
         templates=templates,
         cells=cells,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from hnnlib.base.schema import within
-from hnnlib.plan.tables import Density, Sections, Segments, Sites, Template
+from hnnlib.plan.tables import Density, PointModel, Sections, Segments, Sites, Template
 from hnnlib.spec.cells import CellSpec
+from hnnlib.spec.points import POINT_SECTIONS, PointCellSpec
 from hnnlib.spec.profiles import evaluate
 
-__all__ = ["make_template"]
+__all__ = ["make_point_template", "make_template"]
 
 
 def _sections(cell: CellSpec) -> tuple[Sections, np.ndarray]:
@@ -87,16 +91,68 @@ def _sites(cell: CellSpec, sections: Sections) -> Sites:
     )
 
 
-def make_template(name: str, cell: CellSpec) -> Template:
+def make_point_template(
+    name: str, point: PointModel, receptors: Sequence[str] = (), ports: Sequence[Mapping[str, float]] = ()
+) -> Template:
+    """Return the template of a type of point cells: one section of one segment, and the model's ports as its sites.
+
+    Parameters
+    ----------
+    name : str
+        Name of the population, for messages.
+    point : PointModel
+        What the cell is.
+    receptors : sequence of str
+        Names of the ports.
+    ports : sequence of dict
+        What each port is; ``receptor_type`` is NEST's number of it.
+    """
+    root = np.full(1, -1, np.int32)
+    one, zero = np.ones(1), np.zeros(1, np.int32)
+    return Template(
+        name=name,
+        sections=Sections(
+            names=POINT_SECTIONS,
+            parent=root,
+            parent_end=np.zeros(1, np.int8),
+            L_um=0.0 * one,
+            diam_um=0.0 * one,
+            Ra_ohm_cm=0.0 * one,
+            cm_uF_cm2=0.0 * one,
+            v0_mV=0.0 * one,
+            nseg=np.ones(1, np.int32),
+            first_segment=zero,
+            start_um=np.zeros((1, 3)),
+            end_um=np.zeros((1, 3)),
+        ),
+        segments=Segments(section=zero, x=0.5 * one, distance_um=0.0 * one),
+        densities=(),
+        sites=Sites(
+            section=np.zeros(len(ports), np.int32),
+            segment=np.zeros(len(ports), np.int32),
+            x=np.full(len(ports), 0.5),
+            receptors=tuple(receptors),
+            mechanisms=(point.name,) * len(ports),
+            parameters=tuple(ports),
+        ),
+        spike_segment=0,
+        point=point,
+    )
+
+
+@functools.lru_cache(maxsize=64)  # of variants of a network, most have the same cells
+def make_template(name: str, cell: CellSpec | PointCellSpec) -> Template:
     """Return the template of a cell type.
 
     Parameters
     ----------
     name : str
         Name of the population, for messages.
-    cell : CellSpec
+    cell : CellSpec or PointCellSpec
         What the cell is.
     """
+    if isinstance(cell, PointCellSpec):
+        return make_point_template(name, PointModel(name=cell.model, parameters=cell.parameters))
     sections, distance = _sections(cell)
     segments = _segments(sections, distance)
     with within(f"populations[{name!r}].cell"):

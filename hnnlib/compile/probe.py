@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hnnlib.base.errors import UnknownName
+from hnnlib.base.errors import InvalidValue, UnknownName
 from hnnlib.plan.tables import Cells, Probe, Sections, Template
+from hnnlib.spec.chosen import check_chosen
 from hnnlib.spec.network import Electrodes, NetworkSpec
 from hnnlib.spec.run import Record
 
-__all__ = ["dipole_weights", "make_probes", "transfer_resistance"]
+__all__ = ["STATES", "dipole_weights", "make_probes", "transfer_resistance"]
+
+STATES = "state:"
+"""How names of probes begin that record a state of point cells; its name follows."""
 
 
 def dipole_weights(template: Template, axis: str) -> np.ndarray:
@@ -172,18 +176,55 @@ def make_probes(
     site_sizes = np.array([t.n_sites for t in templates], np.int64)
     segment_offset = np.concatenate([[0], np.cumsum(sizes[cells.template])])
     site_offset = np.concatenate([[0], np.cumsum(site_sizes[cells.template])])
+    recorded = _recorded(network, cells, record)
     probes = [_dipole_probe(network, cells, templates, segment_offset)]
     if record.cell_dipoles:
         probes.append(_cell_dipole_probe(network, cells, templates, segment_offset, record))
     if record.vsec:
-        probes.append(_segment_probe("vsec", "v", "mV", record.vsec, record, cells, templates, segment_offset))
+        probes.append(_segment_probe("vsec", "v", "mV", record.vsec, record, recorded, templates, segment_offset))
     if record.isec:
-        probes.append(_site_probe(record, cells, templates, site_offset))
+        probes.append(_site_probe(record, recorded, templates, site_offset))
     if record.ca:
-        probes.append(_segment_probe("ca", "cai", "mM", record.ca, record, cells, templates, segment_offset))
+        probes.append(_segment_probe("ca", "cai", "mM", record.ca, record, recorded, templates, segment_offset))
+    probes += [_state_probe(name, record, recorded, templates, segment_offset) for name in record.states]
     for name, electrodes in network.electrodes.items():
         probes.append(_electrode_probe(name, electrodes, cells, templates, segment_offset, record))
     return tuple(p for p in probes if p.n_rows)
+
+
+Recorded = tuple[tuple[int, int], ...]
+"""Gid and template of each cell whose traces are kept."""
+
+
+def _recorded(network: NetworkSpec, cells: Cells, record: Record) -> Recorded:
+    kept = np.ones(len(cells.template), bool)
+    if record.cells is not None:
+        names = list(network.populations)
+        gids = {name: np.flatnonzero(cells.population == number) for number, name in enumerate(names)}
+        check_chosen(record.cells, {name: len(of) for name, of in gids.items()}, "record.cells")
+        kept[:] = False
+        for name, indices in record.cells.items():
+            kept[gids[name] if indices is None else gids[name][list(indices)]] = True
+    return tuple((int(gid), int(cells.template[gid])) for gid in np.flatnonzero(kept))
+
+
+def _state_probe(
+    name: str, record: Record, recorded: Recorded, templates: tuple[Template, ...], offset: np.ndarray
+) -> Probe:
+    """Return what records a state of point cells, by NEST's name of it."""
+    gids = [gid for gid, t in recorded if templates[t].point is not None]
+    if not gids:
+        raise InvalidValue("record.states", name, "is of point cells, and none is recorded")
+    return _single(f"{STATES}{name}", name, _unit(name), record.every, [int(offset[gid]) for gid in gids], gid=gids)
+
+
+def _unit(name: str) -> str:
+    """Return the unit in which NEST tells a state, as its names have it; empty where they don't tell."""
+    if name == "g" or name.startswith("g_"):
+        return "nS"
+    if name.startswith(("V_", "E_")) or name in ("threshold", "theta"):
+        return "mV"
+    return "pA" if name == "w" or name.startswith("I_") else ""
 
 
 def _dipole_probe(network: NetworkSpec, cells: Cells, templates: tuple[Template, ...], offset: np.ndarray) -> Probe:
@@ -212,8 +253,10 @@ def _dipole_rows(
     """Yield name, gids and dipole weights of each population that measures its dipole."""
     for number, (name, population) in enumerate(network.populations.items()):
         gids = np.flatnonzero(cells.population == number)
-        axis = population.cell.dipole_axis
-        if population.measure_dipole and axis is not None and len(gids):
+        if not population.measure_dipole or not len(gids):
+            continue
+        axis = population.detailed_cell.dipole_axis
+        if axis is not None:
             yield name, gids, dipole_weights(templates[number], axis)
 
 
@@ -263,13 +306,13 @@ def _segment_probe(
     unit: str,
     what: bool | str | tuple[str, ...],
     record: Record,
-    cells: Cells,
+    recorded: Recorded,
     templates: tuple[Template, ...],
     offset: np.ndarray,
 ) -> Probe:
     _check_sections(what, templates, name)
     rows: list[tuple[int, str, int]] = []
-    for gid, t in enumerate(cells.template):
+    for gid, t in recorded:
         template = templates[t]
         with_calcium = {int(s) for d in template.densities if d.mechanism == "cad" for s in d.sections}
         for section in _chosen(template, what):
@@ -282,10 +325,10 @@ def _segment_probe(
     )
 
 
-def _site_probe(record: Record, cells: Cells, templates: tuple[Template, ...], offset: np.ndarray) -> Probe:
+def _site_probe(record: Record, recorded: Recorded, templates: tuple[Template, ...], offset: np.ndarray) -> Probe:
     _check_sections(record.isec, templates, "isec")
     rows: list[tuple[int, str, str, int]] = []
-    for gid, t in enumerate(cells.template):
+    for gid, t in recorded:
         template = templates[t]
         chosen = set(_chosen(template, record.isec))
         for i, section in enumerate(template.sites.section):

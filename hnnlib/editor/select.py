@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
+from hnnlib.spec.cells import CellSpec
 from hnnlib.spec.network import NetworkSpec
 
 __all__ = ["cells_of", "is_nested", "nested_targets", "pick_connection"]
@@ -128,7 +129,7 @@ def _types_of(net: _Network, field: str, gids: Any) -> set[str] | None:
 def _names_of(net: _Network, field: str, names: Any) -> set[str] | None:
     if names is None:
         return None
-    cells = [p.cell for p in net.spec.populations.values()]
+    cells = [p.cell for p in net.spec.populations.values() if isinstance(p.cell, CellSpec)]
     known = (
         {n for c in cells for n in (*c.locations, *c.sections)}
         if field == "loc"

@@ -24,7 +24,7 @@ Result::
         spikes/types              (n_spikes,) int32, index into type_names
         spikes/type_names         (n_types,) text
         spikes/trial_offsets      (n_trials + 1,) int64: trial k is rows [k] to [k + 1]
-        vsec/, isec/, ca/, dipole/   only what was recorded; attribute quantity
+        vsec/, isec/, ca/, dipole/   only what was recorded; attribute quantity; states/NAME/ likewise
             times                 (n_times,) float64, ms
             gids, sections        (n_rows,) int64, text; dipole, which is of whole cells, has no sections
             receptors             (n_rows,) text; isec only
@@ -388,8 +388,10 @@ def _put_response(group: Any, response: CellResponse, compress: bool) -> None:
     _put(spikes, "types", codes.astype(np.int32), None, compress)
     _put_text(spikes, "type_names", names)
     _put(spikes, "trial_offsets", np.cumsum([0, *(times.size for times in response.spike_times)]))
+    of_points = tuple(response.states)
+    states = _group(group, "states") if of_points else None
     for name, traces in response.recordings.items():
-        _put_traces(_group(group, name), traces, compress)
+        _put_traces(_group(states if name in of_points else group, name), traces, compress)
 
 
 def _get_response(group: Any) -> CellResponse:
@@ -413,6 +415,7 @@ def _get_response(group: Any) -> CellResponse:
         isec=_get_traces(group["isec"]) if "isec" in group else None,
         ca=_get_traces(group["ca"]) if "ca" in group else None,
         dipole=_get_traces(group["dipole"]) if "dipole" in group else None,
+        states={name: _get_traces(state) for name, state in group["states"].items()} if "states" in group else None,
         gid_ranges=_get_ranges(group) if "gid_ranges" in group else None,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,7 +77,6 @@ class Mechanism:
         return self.parameters[name]
 
 
-@functools.cache
 def catalogue() -> Mapping[str, Mechanism]:
     """Return the mechanisms that a model may use: of ``mod/``, of ``HNNLIB_MOD_PATH``, and some that NEURON always has.
 
@@ -85,6 +85,12 @@ def catalogue() -> Mapping[str, Mechanism]:
     mapping of str to Mechanism
         By name; read-only.
     """
+    return _catalogue(os.environ.get("HNNLIB_MOD_PATH", ""))
+
+
+@functools.cache
+def _catalogue(_folders: str) -> Mapping[str, Mechanism]:
+    # one for each value of HNNLIB_MOD_PATH, so that a script or notebook may set it where it needs it
     own = [read_mechanism(file) for file in mod_files()]
     names = [m.name for m in own]
     for mechanism in own:

@@ -22,6 +22,12 @@ from hnnlib.spec.network import NetworkSpec, Population
 
 __all__ = ["WEIGHT_KEYS", "calcium", "column", "law_2021", "local_connections", "neymotin_2020"]
 
+# What a population says of where it is from, and `Result.cite` reads. Several papers are set apart by semicolons.
+_COLUMN = "Jones et al. 2009, doi:10.1152/jn.00535.2009; Neymotin et al. 2020, doi:10.7554/eLife.51214"
+_PYRAMIDAL = f"{_COLUMN}; Bush & Sejnowski 1993, doi:10.1016/0165-0270(93)90151-G"
+_LAW = "Law et al. 2022, Cereb Cortex 32:668"
+_KOHL = "Kohl et al. 2022, doi:10.1007/s10548-021-00838-0"
+
 _L2P, _L5P, _L2B, _L5B = "L2_pyramidal", "L5_pyramidal", "L2_basket", "L5_basket"
 
 # source, target, receptor, location, key of the weight in a flat parameter file, space constant, autapses allowed
@@ -80,6 +86,7 @@ def _excitatory(cell: CellSpec, layer: str, depth: float, color: str) -> Populat
         morpho_type="pyramidal",
         electro_type="excitatory",
         measure_dipole=True,
+        reference=_PYRAMIDAL,
         color=color,
         marker="^",
     )
@@ -92,6 +99,7 @@ def _inhibitory(cell: CellSpec, layer: str, depth: float, color: str) -> Populat
         layer=layer,
         morpho_type="basket",
         electro_type="inhibitory",
+        reference=_COLUMN,
         color=color,
         marker="x",
     )
@@ -159,7 +167,7 @@ def law_2021(
     ]
     populations = dict(network.populations)
     for name in (_L2P, _L5P):
-        cell = populations[name].cell
+        cell = populations[name].detailed_cell
         cell = attrs.evolve(cell, synapses={**cell.synapses, "gabab": synapse(-80.0, 45.0, 200.0)})
         if name == _L5P:
             sections = dict(cell.sections)
@@ -167,7 +175,7 @@ def law_2021(
                 mechanisms = {m: v for m, v in sections[section].mechanisms.items() if m != "ca"}
                 sections[section] = attrs.evolve(sections[section], mechanisms=mechanisms)
             cell = attrs.evolve(cell, sections=sections)
-        populations[name] = attrs.evolve(populations[name], cell=cell)
+        populations[name] = attrs.evolve(populations[name], cell=cell, reference=f"{_LAW}; {_PYRAMIDAL}")
     return attrs.evolve(network, connections=tuple(connections), populations=populations)
 
 
@@ -176,5 +184,6 @@ def calcium(
 ) -> NetworkSpec:
     """Return the column of Kohl et al. 2022: the standard one with `l5_pyramidal_calcium`."""
     network = neymotin_2020(weights, mesh_shape, **column_options)
-    population = attrs.evolve(network.populations[_L5P], cell=l5_pyramidal_calcium())
+    cell = l5_pyramidal_calcium()
+    population = attrs.evolve(network.populations[_L5P], cell=cell, reference=f"{_KOHL}; {_PYRAMIDAL}")
     return attrs.evolve(network, populations={**network.populations, _L5P: population})

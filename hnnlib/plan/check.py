@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hnnlib.base.errors import InvalidValue, UnknownName
-from hnnlib.plan.tables import Plan
+from hnnlib.plan.tables import Plan, Probe
 
 __all__ = ["check_plan"]
 
@@ -18,10 +18,35 @@ def check_plan(plan: Plan) -> None:
     InvalidValue
         Naming the column and the first row that is wrong.
     """
+    _check_points(plan)
     _check_edges(plan)
     _check_events(plan)
     _check_biases(plan)
     _check_probes(plan)
+
+
+def _check_points(plan: Plan) -> None:
+    for number, template in enumerate(plan.templates):
+        if template.point is None:
+            continue
+        name = f"templates[{number}]"
+        if template.n_segments != 1:
+            raise InvalidValue(f"plan.{name}.segments", template.n_segments, "must be one: the cell is a point")
+        n_cells = int((plan.cells.template == number).sum())
+        for parameter, values in template.point.of_cells.items():
+            _one_each(f"{name}.point.of_cells[{parameter!r}]", values, n_cells, "cells")
+    if plan.synapses and len(plan.synapses) != len(plan.edges.connection_labels):
+        raise InvalidValue("plan.synapses", len(plan.synapses), "must be one for each connection label, or none")
+    for number, synapse in enumerate(plan.synapses):
+        n_edges = int((plan.edges.connection == number).sum()) if synapse.of_edges else 0
+        for parameter, values in synapse.of_edges.items():
+            _one_each(f"synapses[{number}].of_edges[{parameter!r}]", values, n_edges, "contacts")
+
+
+def _one_each(name: str, values: np.ndarray, size: int, what: str) -> None:
+    if len(values) != size:
+        raise InvalidValue(f"plan.{name}", len(values), f"must hold one value for each of {size} {what}")
+    _finite(name, np.asarray(values, float).ravel())
 
 
 def _check_edges(plan: Plan) -> None:
@@ -64,13 +89,22 @@ def _check_probes(plan: Plan) -> None:
     limits = {"v": n_segments, "i_membrane": n_segments, "cai": n_segments, "i_synapse": n_sites}
     for probe in plan.probes:
         name = f"probes[{probe.name!r}]"
-        if probe.quantity not in limits:
+        if probe.quantity not in limits and not _of_points(plan, probe):
             raise UnknownName(f"plan.{name}.quantity", probe.quantity, "quantity", limits)
         if probe.every < 1:
             raise InvalidValue(f"plan.{name}.every", probe.every, "must be >= 1")
         _rows(f"{name}.indptr", probe.indptr, probe.n_rows, len(probe.index), "every row")
-        _inside(f"{name}.index", probe.index, limits[probe.quantity])
+        _inside(f"{name}.index", probe.index, limits.get(probe.quantity, n_segments))
         _finite(f"{name}.weight", probe.weight)
+
+
+def _of_points(plan: Plan, probe: Probe) -> bool:
+    """Return whether a probe is of point cells, of which it may measure whatever their simulator knows."""
+    cells = np.searchsorted(plan.segment_offset, probe.index, side="right") - 1
+    inside = (cells >= 0) & (cells < plan.n_cells)
+    return bool(inside.all()) and all(
+        plan.templates[t].point is not None for t in np.unique(plan.cells.template[cells]).tolist()
+    )
 
 
 def _rows(name: str, offset: np.ndarray, n_rows: int, total: int, what: str) -> None:

@@ -273,7 +273,7 @@ class Circuit:
         Parameters
         ----------
         node_set : str, mapping or sequence
-            Name of a node set, name of a population, or ``all``; a mapping as in `NodePopulation.select`; a list of
+            Name of a node set, name of a population, or ``all``; a mapping as in ``NodePopulation.select``; a list of
             names, whose nodes are joined; or a list of ids. A mapping without ``population`` means every population
             that has its attributes; ids without one mean the only population that isn't virtual.
         path : str

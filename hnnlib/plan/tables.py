@@ -14,12 +14,15 @@ import attrs
 import numpy as np
 from immutabledict import immutabledict
 
+from hnnlib.plan.estimate import PopulationKernels
+
 __all__ = [
     "Biases",
     "Cells",
     "Density",
     "DriveCells",
     "Edges",
+    "Estimate",
     "Events",
     "Plan",
     "PointModel",
@@ -37,12 +40,13 @@ __all__ = [
 
 @attrs.frozen(kw_only=True, eq=False)
 class Run:
-    """Clock and temperature."""
+    """Clock, temperature and seed."""
 
     tstop_ms: float
     dt_ms: float
     n_trials: int
     celsius: float
+    seed: int = 0  # of what an engine itself draws
 
     @property
     def n_steps(self) -> int:
@@ -261,6 +265,18 @@ class Probe:
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class Estimate:
+    """What point cells can't have, to be worked out from their spikes: the samples of some probes."""
+
+    method: str  # 'kernel' or 'replay'
+    probes: tuple[Probe, ...]  # what is worked out; of kernels, a row for each population and no weights
+    kernels: tuple[PopulationKernels, ...] = ()  # one per row of the probe
+    twin: Plan | None = None  # detailed cells without contacts among them; its drive cell k fires when gid k does
+    scores: Mapping[str, Any] = immutabledict()  # how close it comes, as measured when the kernels were fitted
+    warnings: tuple[str, ...] = ()  # where it is used for what it was not fitted to
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Plan:
     """Everything an engine needs, and nothing else."""
 
@@ -274,6 +290,12 @@ class Plan:
     biases: Biases
     probes: tuple[Probe, ...]
     synapses: tuple[Synapse, ...] = ()  # one per connection label; none: all static
+    estimate: Estimate | None = None  # of point cells: their dipoles
+
+    @property
+    def measured(self) -> tuple[Probe, ...]:
+        """All probes of the records: what an engine measures, then what is estimated."""
+        return self.probes if self.estimate is None else (*self.probes, *self.estimate.probes)
 
     @property
     def n_cells(self) -> int:
@@ -318,7 +340,9 @@ def digest_of(*values: Any) -> str:
 
 
 def _feed(h: Any, value: Any) -> None:
-    if attrs.has(type(value)):
+    if value is None or isinstance(value, str | float | int):  # most of what there is, and dear to ask the rest of
+        h.update(repr(value).encode() + b"\0")  # ended, or (1, 12) would be hashed as (11, 2)
+    elif attrs.has(type(value)):
         for field in attrs.fields(type(value)):
             h.update(field.name.encode())
             _feed(h, getattr(value, field.name))
@@ -335,4 +359,4 @@ def _feed(h: Any, value: Any) -> None:
         for item in value:
             _feed(h, item)
     else:
-        h.update(repr(value).encode() + b"\0")  # ended, or (1, 12) would be hashed as (11, 2)
+        h.update(repr(value).encode() + b"\0")

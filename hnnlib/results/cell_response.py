@@ -44,6 +44,8 @@ class CellResponse:
         Times of the simulation (ms).
     vsec, isec, ca, dipole : Traces, optional
         Recorded section voltages (mV), synaptic currents (nA), calcium concentrations (mM), dipoles of cells (fAm).
+    states : mapping of str to Traces, optional
+        Other states of point cells that were recorded, by NEST's names, e.g. ``g_1`` (nS).
     gid_ranges : mapping of str to range, optional
         The gids of each cell type and drive. Left out: not known, as when spikes are read from text.
 
@@ -67,6 +69,7 @@ class CellResponse:
         isec: Traces | None = None,
         ca: Traces | None = None,
         dipole: Traces | None = None,
+        states: Mapping[str, Traces] | None = None,
         gid_ranges: Mapping[str, range] | None = None,
     ) -> None:
         if isinstance(cell_type_names, str):
@@ -83,7 +86,8 @@ class CellResponse:
         self.times = None if times is None else read_only(times, np.float64)
         self.gid_ranges: Mapping[str, range] | None = None if gid_ranges is None else immutabledict(gid_ranges)
         given = {"vsec": vsec, "isec": isec, "ca": ca, "dipole": dipole}
-        self.recordings = {name: t for name, t in given.items() if t is not None}
+        self._states = tuple(states or ())
+        self.recordings = {name: t for name, t in given.items() if t is not None} | dict(states or {})
         for name, traces in self.recordings.items():
             if traces.n_trials != self.n_trials:
                 raise InvalidValue(f"{name}.n_trials", traces.n_trials, f"must be that of the spikes, {self.n_trials}")
@@ -140,6 +144,11 @@ class CellResponse:
     def dipole(self) -> list[TraceMap]:
         """Dipoles of single cells as they come from the simulator (fAm): ``dipole[trial][gid]``, arrays (n_times,)."""
         return self._by_trial("dipole")
+
+    @property
+    def states(self) -> dict[str, list[TraceMap]]:
+        """Other states of point cells, by NEST's names: ``states['g_1'][trial][gid]``, arrays of shape (n_times,)."""
+        return {name: self._by_trial(name) for name in self._states}
 
     def _by_trial(self, name: str) -> list[TraceMap]:
         if name in self.recordings:

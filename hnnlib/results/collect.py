@@ -21,6 +21,7 @@ __all__ = ["ElectrodeGeometry", "collect"]
 
 _TRACES = immutabledict({"vsec": "vsec", "isec": "isec", "ca": "ca", "dipole": "cell_dipoles"})
 _QUANTITY = immutabledict({"vsec": "v", "isec": "i", "ca": "cai", "cell_dipoles": "dipole"})
+_STATE = "state:"
 _FAM_TO_NAM = 1e-6
 
 
@@ -114,6 +115,9 @@ def _cell_response(records: Records) -> CellResponse:
         spike_types=[names[kind[t.spike_gids]] for t in records.trials],
         times=header.times(),
         gid_ranges=header.gid_ranges,
+        states={
+            name.removeprefix(_STATE): _traces(records, name) for name in header.probes if name.startswith(_STATE)
+        },
         **{name: _traces(records, probe) for name, probe in _TRACES.items() if probe in header.probes},
     )
 
@@ -121,7 +125,7 @@ def _cell_response(records: Records) -> CellResponse:
 def _traces(records: Records, name: str) -> Traces:
     probe = records.header.probes[name]
     return Traces(
-        quantity=_QUANTITY[name],
+        quantity=_QUANTITY.get(name, probe.quantity),
         unit=probe.unit,
         times=records.header.times(probe.every),
         gids=probe.labels["gid"],

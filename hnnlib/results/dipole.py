@@ -228,7 +228,7 @@ class Dipole:
         -------
         estimate : mne.SourceEstimate or one of its kin
             Moments (Am) over time (s); what sensors see is ``mne.apply_forward(forward, estimate, info)``. See
-            `hnnlib.results.forward.source_estimate`.
+            ``hnnlib.results.forward.source_estimate``.
 
         Raises
         ------

@@ -79,6 +79,9 @@ def _provenance(parts: Sequence[Mapping[str, Any]], trials: list[int], n_trials:
             joined[name] = ", ".join(dict.fromkeys(each))
     if "run" in joined:
         joined["run"] = {**joined["run"], "n_trials": n_trials}
+    if "dipole" in joined:  # what was found beyond its range hangs on the spikes of each part
+        warnings = {text for part in parts for text in part.get("dipole", {}).get("warnings", ())}
+        joined["dipole"] = {**joined["dipole"], "warnings": sorted(warnings)}
     joined["trials"] = trials
     timings: dict[str, float] = {}
     for part in parts:
@@ -103,6 +106,7 @@ def _cell_response(parts: Sequence[CellResponse], places: _Places) -> CellRespon
         spike_types=[types[p][row] for p, row in places],
         times=parts[0].times,
         gid_ranges=_same("gid_ranges", [part.gid_ranges for part in parts]),
+        states={name: recordings.pop(name) for name in parts[0].states},
         **recordings,
     )
 

@@ -14,6 +14,7 @@ from hnnlib.analysis.peaks import Peak, largest_peaks
 from hnnlib.base.errors import InvalidValue
 from hnnlib.base.schema import to_plain
 from hnnlib.results.cell_response import CellResponse
+from hnnlib.results.cite import citations
 from hnnlib.results.dipole import Dipole, average_dipoles
 from hnnlib.results.potentials import ElectrodeRecording
 
@@ -87,6 +88,11 @@ class Result:
         return tuple(k for k in range(planned) if k not in here)
 
     @property
+    def approximate(self) -> bool:
+        """Whether the dipoles are estimates from the spikes of point cells; ``provenance['dipole']`` says how good."""
+        return bool(self.provenance.get("dipole", {}).get("approximate", False))
+
+    @property
     def dipole(self) -> Dipole:
         """The mean dipole of all trials."""
         return average_dipoles(self.dipoles)
@@ -110,7 +116,18 @@ class Result:
         if times is not None and len(times) > 1:
             parts.append(f"{times[0]:g} to {times[-1]:.6g} ms, one sample each {times[1] - times[0]:.6g} ms")
         parts += [f"{key} {self.provenance[key]}" for key in ("engine", "launcher") if key in self.provenance]
-        return ["; ".join(parts)]
+        return ["; ".join(parts), *self._estimate_line()]
+
+    def _estimate_line(self) -> list[str]:
+        if not self.approximate:
+            return []
+        told = self.provenance["dipole"]
+        if told["method"] == "replay":
+            return ["dipole: approximate, of detailed cells on which the point cells' spikes acted (replay)"]
+        score = told.get("scores", {}).get("new seeds")
+        how_good = "" if score is None else f"; with true spikes R² {score:.2f} after smoothing by 30 ms"
+        beyond = "; beyond what they were fitted to: " + ", ".join(told["warnings"]) if told["warnings"] else ""
+        return [f"dipole: approximate, by kernels of the point cells' spikes{how_good}{beyond}"]
 
     def _peak_table(self) -> list[str]:
         if not self.dipoles:
@@ -140,6 +157,29 @@ class Result:
         if not timings:
             return []
         return _columns([["time taken", ""], *([str(name), f"{seconds:.2f} s"] for name, seconds in timings.items())])
+
+    def cite(self, style: str = "text") -> str:
+        """Return the papers that this result rests on: its model and channels, the simulator, electrodes and files.
+
+        They follow from the provenance: a population's ``reference`` says where its cells and their connections were
+        published, and what it says of papers that hnnlib doesn't know stands in the list as it is.
+
+        Parameters
+        ----------
+        style : str
+            ``'text'``: by subject, a line each; ``'bibtex'``: entries for a bibliography.
+
+        Returns
+        -------
+        text : str
+            Several lines, without a newline at the end.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such style.
+        """
+        return citations(self.provenance, style)
 
     def write(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write everything to an HDF5 file, exactly.

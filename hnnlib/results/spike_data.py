@@ -112,8 +112,12 @@ class SpikeData:
             The node of each spike.
         population : str, or sequence of str of length n_spikes
             The population of all spikes, or of each.
-        trials, n_trials, node_sets, origin
-            As in the class.
+        trials : array-like of int, optional
+            As in the class, like all that follow.
+        n_trials : int, optional
+            Number of trials.
+        node_sets, origin : mapping, optional
+            Named selections, and where the spikes come from.
         """
         if isinstance(population, str):
             names: tuple[str, ...] = (population,)

@@ -18,12 +18,15 @@ from hnnlib.io.sonata.config import SimulationConfig, write_config
 from hnnlib.io.sonata.spikes import write_spikes_sonata
 from hnnlib.plan.tables import Plan
 from hnnlib.results.result import Result
+from hnnlib.sonata.network import SonataNetwork
 from hnnlib.sonata.outputs import of_trial, report_entries, write_outputs
 from hnnlib.sonata.tables import circuit_of, clamps_of, events_of
 from hnnlib.spec.network import NetworkSpec
 from hnnlib.spec.run import Record, RunSpec
 
 __all__ = ["write_sonata"]
+
+_FROM_FILES = "is of a network that is in SONATA files already; hnnlib.write_circuit(network.files, folder) copies it"
 
 
 def write_sonata(
@@ -57,8 +60,12 @@ def write_sonata(
         The folder; it is made, or takes the place of an earlier export.
     tstop : float
         Duration (ms); a result has its own.
-    dt, n_trials, seed, record
-        As in `hnnlib.simulate`; a result has its own.
+    dt : float
+        Time step (ms); a result has its own.
+    n_trials, seed : int
+        Number of trials, and their seed; a result has its own.
+    record : Record, optional
+        As in `simulate`; a result has its own.
     overwrite : bool
         Whether an earlier export may be replaced.
 
@@ -96,6 +103,8 @@ def _read(
 ) -> tuple[NetworkSpec, RunSpec, Result | None]:
     if isinstance(source, Result):
         plain = source.provenance
+        if "files" in plain:
+            raise InvalidType("source", source, _FROM_FILES)
         if "network" not in plain or "run" not in plain:
             raise InvalidValue("source.provenance", list(plain), "must hold the network and the run")
         network: NetworkSpec = from_plain(NetworkSpec, plain["network"], "network")
@@ -103,6 +112,8 @@ def _read(
         if source.n_trials != run.n_trials:
             raise InvalidValue("source.n_trials", source.n_trials, f"must be all of the run's trials, {run.n_trials}")
         return network, run, source
+    if isinstance(source, SonataNetwork):
+        raise InvalidType("source", source, _FROM_FILES)
     network = getattr(source, "spec", source)
     if not isinstance(network, NetworkSpec):
         raise InvalidType("source", source, "must be a Network, a NetworkSpec or a Result")

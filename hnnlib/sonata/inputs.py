@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -43,7 +43,9 @@ class Inputs:
     events: Mapping[str, SynapticEvents]
 
 
-def inputs_of(config: SimulationConfig, circuit: Circuit, origin: Origin, functions: Functions) -> Inputs:
+def inputs_of(
+    config: SimulationConfig, circuit: Circuit, origin: Origin, functions: Functions, points: Container[str] = ()
+) -> Inputs:
     """Read all inputs of a configuration.
 
     Parameters
@@ -56,6 +58,8 @@ def inputs_of(config: SimulationConfig, circuit: Circuit, origin: Origin, functi
         Where the populations that are simulated come from.
     functions : mapping of str to callable
         What ``spikes_function`` may name.
+    points : container of str
+        The populations of point cells. Currents into these are in pA, as NEST takes them.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def inputs_of(config: SimulationConfig, circuit: Circuit, origin: Origin, functi
                     trains[population] = _merged(trains.get(population), trials)
                     sources[population] = {**sources.get(population, {}), name: source}
             elif kind in ("current_clamp", "csv", "file"):
-                clamps[name] = _clamp(entry, circuit, origin, config)
+                clamps[name] = _clamp(entry, circuit, origin, config, points)
             elif kind == "syn_activity":
                 events[name] = _forced(entry, circuit, origin)
             else:
@@ -217,22 +221,40 @@ def _cells(node_set: Any, circuit: Circuit, origin: Origin, path: str) -> dict[s
     return found
 
 
-def _clamp(entry: Mapping[str, Any], circuit: Circuit, origin: Origin, config: SimulationConfig) -> CurrentClamp:
-    """Return a clamp; currents are in nA, as NEURON takes them."""
-    if str(config.target_simulator or "NEURON").upper() not in ("NEURON", "CORENEURON"):
-        raise InvalidValue("target_simulator", config.target_simulator, "must be NEURON for cells with sections")
+def _clamp(
+    entry: Mapping[str, Any], circuit: Circuit, origin: Origin, config: SimulationConfig, points: Container[str]
+) -> CurrentClamp:
+    """Return a clamp; currents are in nA, as NEURON takes them, or into point cells in pA, as NEST does."""
     cells = _cells(entry.get("node_set", "all"), circuit, origin, "node_set")
-    section = str(entry.get("section_name", "soma"))
+    of_points = [name in points for name in cells]
+    if any(of_points) and not all(of_points):
+        raise InvalidValue("node_set", sorted(cells), "holds points and other cells, whose currents have other units")
+    to_nA = 1e-3 if any(of_points) else 1.0
+    if not any(of_points) and str(config.target_simulator or "NEURON").upper() not in ("NEURON", "CORENEURON"):
+        raise InvalidValue("target_simulator", config.target_simulator, "must be NEURON for cells with sections")
+    section = "soma" if any(of_points) else str(entry.get("section_name", "soma"))
     for key, only in (("section_index", 0), ("section_dist", 0.5)):
         if entry.get(key, only) != only:
             raise InvalidValue(key, entry[key], f"must be {only}: currents flow into the middle of a section")
     if "file" in entry:
         times, currents = read_current(str(entry["file"]))
-        return CurrentClamp.of_values(cells, times, currents, section)
+        return CurrentClamp.of_values(cells, times, to_nA * np.asarray(currents), section)
     if "amp" not in entry:
-        raise InvalidType("amp", None, "must be a current in nA, or a list of them")
-    given = {"amplitude": entry["amp"], "delay": entry.get("delay", 0.0), "duration": entry.get("duration")}
+        raise InvalidType("amp", None, f"must be a current in {'pA' if any(of_points) else 'nA'}, or a list of them")
+    given = {
+        "amplitude": _scaled(entry["amp"], to_nA),
+        "delay": entry.get("delay", 0.0),
+        "duration": entry.get("duration"),
+    }
     return CurrentClamp(cells=cells, section=section, **given)
+
+
+def _scaled(amplitude: Any, factor: float) -> Any:
+    """Return currents in nA; what is no number is left for the clamp to refuse."""
+    if isinstance(amplitude, tuple | list):
+        return tuple(_scaled(a, factor) for a in amplitude)
+    numeric = isinstance(amplitude, int | float) and not isinstance(amplitude, bool)
+    return amplitude * factor if numeric and factor != 1.0 else amplitude
 
 
 def _forced(entry: Mapping[str, Any], circuit: Circuit, origin: Origin) -> SynapticEvents:

@@ -21,11 +21,13 @@ from hnnlib.plan.circuit import Circuit, NodePopulation
 from hnnlib.plan.tables import Plan, digest_of
 from hnnlib.sonata.inputs import Functions, inputs_of
 from hnnlib.sonata.outputs import electrodes_of, record_of
+from hnnlib.sonata.points import NEST, POINT_TYPES, is_point, point_cell, with_parameters
 from hnnlib.sonata.split import Origin, split_by_type
 from hnnlib.sonata.tables import OF_POPULATION, SCHEMA, TEMPLATE
 from hnnlib.spec.cells import CellSpec
 from hnnlib.spec.layout import AtPoints
 from hnnlib.spec.network import NetworkSpec, Population
+from hnnlib.spec.points import PointCellSpec
 from hnnlib.spec.run import RunSpec
 
 __all__ = ["SonataNetwork", "read_sonata"]
@@ -95,8 +97,46 @@ class SonataNetwork:
     def provenance(self) -> dict[str, Any]:
         """What a result keeps of the files, as plain data; ``digest`` tells contacts and spikes apart."""
         trains = [[list(trial) for trial in trials] for trials in self.trains.values()]
-        digest = digest_of(tuple(self.circuit.edges.values()), trains)
+        own = [nodes.dynamics_params for nodes in self.circuit.nodes.values()]
+        digest = digest_of(tuple(self.circuit.edges.values()), trains, *([own] if any(own) else []))
         return {"files": {"config": self.config.file, "sources": self.sources, "digest": digest}}
+
+    def groups(self, attribute: str) -> dict[str, np.ndarray]:
+        """Return the cells that have each value of an attribute, e.g. to group a figure by it.
+
+        Parameters
+        ----------
+        attribute : str
+            An attribute of nodes, by node or by type: ``pop_name``, ``ei``, ``location`` and the like; ``population``
+            for the populations of the files.
+
+        Returns
+        -------
+        groups : dict of str to array of int
+            Value -> gids, in the order in which values first occur. Cells without a value are left out.
+
+        Raises
+        ------
+        UnknownName
+            If no cell has such an attribute.
+        """
+        groups: dict[str, list[int]] = {}
+        first, known = 0, {"population"}
+        for name in self.spec.populations:
+            nodes = self.circuit.nodes[name]
+            known |= set(nodes.attribute_names)
+            if attribute == "population":
+                values: list[Any] = [self.origin[name][0]] * len(nodes)
+            else:
+                has = attribute in nodes.attribute_names
+                values = nodes.column(attribute).tolist() if has else [None] * len(nodes)
+            for gid, value in enumerate(values, first):
+                if value is not None and value == value:  # NaN: missing among numbers
+                    groups.setdefault(str(value), []).append(gid)
+            first += len(nodes)
+        if attribute not in known:
+            raise UnknownName("attribute", attribute, "attribute of the cells", sorted(known))
+        return {value: np.array(gids) for value, gids in groups.items()}
 
     def __repr__(self) -> str:
         cells = sum(len(self.circuit.nodes[name]) for name in self.spec.populations)
@@ -113,7 +153,9 @@ def read_sonata(path: str | os.PathLike[str], functions: Functions | None = None
         A configuration, or a folder that holds ``config.json``.
     functions : mapping of str to callable, optional
         What an input of module ``function`` may name: ``function(node, sim)`` returns a node's spike times (ms), see
-        `hnnlib.SpikesFromFunction`.
+        `hnnlib.SpikesFromFunction`. And what ``weight_function`` of edges onto point cells may name:
+        ``function(edges, sources, targets)`` gets three mappings from attributes to columns with one entry per edge,
+        and returns the weight of each edge, all its synapses together. ``wmax`` is there: ``syn_weight`` by synapse.
 
     Returns
     -------
@@ -133,9 +175,15 @@ def read_sonata(path: str | os.PathLike[str], functions: Functions | None = None
         file = file / "config.json"
     config = read_config(file)
     files = read_circuit(config)
-    circuit, origin = split_by_type(files)
-    populations = {name: _population(nodes, config) for name, nodes in circuit.nodes.items() if not nodes.is_virtual}
-    inputs = inputs_of(config, files, origin, functions or {})
+    circuit, origin = split_by_type(with_parameters(files, functions or {}))
+    populations, nodes = {}, {}
+    for name, of_name in circuit.nodes.items():
+        nodes[name] = of_name
+        if not of_name.is_virtual:
+            populations[name], nodes[name] = _population(of_name, config)
+    circuit = attrs.evolve(circuit, nodes=nodes)
+    points = {name for name, population in populations.items() if isinstance(population.cell, PointCellSpec)}
+    inputs = inputs_of(config, files, origin, functions or {}, points)
     conditions, run = config.conditions, config.run
     spec = NetworkSpec(
         populations=populations,
@@ -151,14 +199,14 @@ def read_sonata(path: str | os.PathLike[str], functions: Functions | None = None
         circuit=circuit,
         trains=inputs.trains,
         sources=inputs.sources,
-        run=_run(config),
+        run=_run(config, files, origin, points),
         origin=origin,
         files=files,
         config=config,
     )
 
 
-def _run(config: SimulationConfig) -> RunSpec | None:
+def _run(config: SimulationConfig, files: Circuit, origin: Origin, points: set[str]) -> RunSpec | None:
     run = config.run
     tstop = run.get("tstop", run.get("duration"))
     if tstop is None:
@@ -171,34 +219,40 @@ def _run(config: SimulationConfig) -> RunSpec | None:
         dt=dt,
         n_trials=int(run.get("n_trials", run.get("n_runs", 1))),
         seed=int(run.get("random_seed", 0)),
-        record=record_of(config, dt),
+        record=record_of(config, dt, files, origin, points),
     )
 
 
-def _population(nodes: NodePopulation, config: SimulationConfig) -> Population:
+def _population(nodes: NodePopulation, config: SimulationConfig) -> tuple[Population, NodePopulation]:
+    """Return a population as it is simulated, and its nodes with the parameters that single ones have."""
     row: Mapping[str, Any] = nodes.node_types.get(int(nodes.node_type_id[0]), {}) if len(nodes) else {}
     template = str(row.get("model_template", _one(nodes, "model_template")))
-    if not template.startswith(SCHEMA):
-        point = _one(nodes, "model_type") in ("point_neuron", "point_process")
-        hint = "; point neurons need the NEST engine" if point else ""
-        allowed = f"hnnlib simulates cells of its own ({TEMPLATE}, {SCHEMA}L5_pyramidal, …) and virtual ones"
-        raise FileFormatError(
-            config.file, f"population {nodes.name!r} has model_template {template!r}: {allowed}{hint}"
+    point = is_point(nodes)
+    if not template.startswith(SCHEMA) and not point:
+        allowed = (
+            f"hnnlib simulates cells of its own ({TEMPLATE}, {SCHEMA}L5_pyramidal, …), points ({NEST}MODEL, of "
+            f"model_type {' or '.join(POINT_TYPES)}) and virtual ones"
         )
+        raise FileFormatError(config.file, f"population {nodes.name!r} has model_template {template!r}: {allowed}")
     given = {field: row[field] for field in OF_POPULATION if row.get(field) is not None}
     if "measure_dipole" in given:
         given["measure_dipole"] = bool(given["measure_dipole"])
     for field in ("layer", "color", "marker"):
         if field in given:
             given[field] = _text(given[field])
+    if point:
+        signs = {"e": "excitatory", "i": "inhibitory"}
+        given.setdefault("electro_type", signs.get(str(row.get("ei"))))
+        cell, nodes = point_cell(nodes, config.components)
+        return Population(cell=cell, place=AtPoints(points=_points(nodes, needed=False)), **given), nodes
     place = AtPoints(points=_points(nodes))
     if template == TEMPLATE:
-        return Population(cell=_cell(row, nodes.name, config), place=place, **given)
+        return Population(cell=_cell(row, nodes.name, config), place=place, **given), nodes
     shipped = jones_2009_model().spec.populations
     name = template.removeprefix(SCHEMA)
     if name not in shipped:
         raise UnknownName(f"nodes[{nodes.name!r}].model_template", name, "cell of hnnlib", shipped)
-    return attrs.evolve(shipped[name], place=place, **given)
+    return attrs.evolve(shipped[name], place=place, **given), nodes
 
 
 def _text(value: Any) -> str:
@@ -210,7 +264,9 @@ def _one(nodes: NodePopulation, name: str) -> Any:
     return values.pop() if len(values) == 1 else None
 
 
-def _points(nodes: NodePopulation) -> tuple[tuple[float, float, float], ...]:
+def _points(nodes: NodePopulation, needed: bool = True) -> tuple[tuple[float, float, float], ...]:
+    if not needed and "x" not in nodes.attribute_names and "positions" not in nodes.attribute_names:
+        return ((0.0, 0.0, 0.0),) * len(nodes)  # nothing hangs on where a point is
     if not {"x", "y", "z"} <= set(nodes.attribute_names) and "positions" not in nodes.attribute_names:
         raise UnknownName(f"nodes[{nodes.name!r}]", "x", "attribute (positions x, y, z in µm)", nodes.attribute_names)
     return tuple(map(tuple, np.asarray(nodes.column("positions"), float).tolist()))

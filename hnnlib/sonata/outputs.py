@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hnnlib.results.result import Result
 from hnnlib.results.spike_data import SpikeData
 from hnnlib.sonata.split import Origin
 from hnnlib.spec.network import Electrodes, NetworkSpec
+from hnnlib.spec.points import PointCellSpec, section_names
 from hnnlib.spec.run import Record, RunSpec
 
 __all__ = ["electrodes_of", "of_trial", "record_of", "report_entries", "write_outputs"]
@@ -78,8 +79,27 @@ def report_entries(run: RunSpec, network: NetworkSpec, folder: Path) -> dict[str
     return entries
 
 
-def record_of(config: SimulationConfig, dt: float) -> Record:
+def record_of(
+    config: SimulationConfig, dt: float, circuit: Circuit, origin: Origin, points: Container[str] = ()
+) -> Record:
     """Return what a configuration's reports record.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+        The configuration.
+    dt : float
+        The run's step (ms).
+    circuit : Circuit
+        The circuit as it is in the files.
+    origin : mapping
+        Where the populations that are simulated come from.
+    points : container of str
+        The populations of point cells, of which reports name NEST's variables.
+
+    Returns
+    -------
+    record : Record
 
     Raises
     ------
@@ -90,6 +110,7 @@ def record_of(config: SimulationConfig, dt: float) -> Record:
     """
     fields: dict[str, Any] = {}
     every: dict[str, int] = {}
+    cells: dict[str, Any] = {}
     for name, entry in config.reports.items():
         with within(f"reports.{name}"):
             module = entry.get("module", "membrane_report")
@@ -99,21 +120,51 @@ def record_of(config: SimulationConfig, dt: float) -> Record:
             if module == _CELL_DIPOLES:
                 fields["cell_dipoles"] = True
             elif module in _MODULES[:2]:
-                field = _field(entry)
-                fields[field] = _wider(fields.get(field), entry.get("sections", "soma"))
+                chosen = _chosen(entry, circuit, origin)
+                of_points = [name in points for name in chosen]
+                cells = {name: sorted({*cells.get(name, ()), *rows}) for name, rows in (cells | chosen).items()}
+                for field in _fields(entry, bool(of_points) and all(of_points)):
+                    if field in _VARIABLES.values():
+                        sections = "soma" if all(of_points) else entry.get("sections", "soma")
+                        fields[field] = _wider(fields.get(field), sections)
+                    else:
+                        fields["states"] = tuple(dict.fromkeys((*fields.get("states", ()), field)))
     steps = {n for name, n in every.items() if config.reports[name].get("module") != _DIPOLE}
     if len(steps) > 1:
         found = {name: config.reports[name].get("dt", dt) for name in every}
         raise InvalidValue("reports", found, "must all have the same dt (ms)")
+    # of cells with sections everyone's are kept, as the result's file says; points are many, and sampled finely
+    if cells and all(name in points for name in origin if _simulated(name, circuit, origin)):
+        fields["cells"] = cells
     return Record(**fields, every=steps.pop() if steps else 1)
 
 
-def _field(entry: Mapping[str, Any]) -> str:
-    variable = entry.get("variable_name", "v")
-    variable = variable[0] if isinstance(variable, tuple | list) and len(variable) == 1 else variable
-    if variable not in _VARIABLES:
+def _simulated(name: str, circuit: Circuit, origin: Origin) -> bool:
+    return not circuit.nodes[origin[name][0]].is_virtual
+
+
+def _chosen(entry: Mapping[str, Any], circuit: Circuit, origin: Origin) -> dict[str, list[int]]:
+    """Return the cells of a report: population that is simulated -> indices within it."""
+    found = circuit.select(entry.get("cells", "all"), "cells")
+    chosen = {}
+    for name, (population, ids) in origin.items():
+        if _simulated(name, circuit, origin) and population in found:
+            rows = np.flatnonzero(np.isin(ids, found[population]))
+            if len(rows):
+                chosen[name] = rows.tolist()
+    return chosen
+
+
+def _fields(entry: Mapping[str, Any], points: bool) -> list[str]:
+    """Return the names of recordings in the result: of points, NEST's own but for the membrane's voltage."""
+    wanted = entry.get("variable_name", "V_m" if points else "v")
+    variables = list(wanted) if isinstance(wanted, tuple | list) else [wanted]
+    if points:
+        return ["vsec" if v in ("v", "V_m") else str(v) for v in variables]
+    if len(variables) != 1 or variables[0] not in _VARIABLES:
+        variable = variables[0] if len(variables) == 1 else wanted
         raise UnknownName("variable_name", variable, "variable of cells with sections", _VARIABLES)
-    return _VARIABLES[str(variable)]
+    return [_VARIABLES[str(variables[0])]]
 
 
 def _every(entry: Mapping[str, Any], dt: float) -> int:
@@ -200,7 +251,8 @@ def write_outputs(
         raise InvalidType(
             "output.spikes_file", spikes_file, "must be one name; of several trials each file gets its number"
         )
-    sections = {name: tuple(population.cell.sections) for name, population in network.populations.items()}
+    sections = {name: section_names(population.cell) for name, population in network.populations.items()}
+    points = bool(sections) and all(isinstance(p.cell, PointCellSpec) for p in network.populations.values())
     for trial in range(n):
         file = folder / of_trial(spikes_file, trial, n)
         write_spikes_sonata(_spikes(result, trial, origin), file, _sorting(config))
@@ -208,8 +260,7 @@ def write_outputs(
         for name, entry in config.reports.items():
             file = folder / of_trial(str(entry.get("file_name", f"{name}.h5")), trial, n)
             with within(f"reports.{name}"):
-                _write_report(result, name, entry, trial, file, sections, circuit, origin)
-            written.append(file)
+                written += _write_report(result, name, entry, trial, file, sections, circuit, origin, points)
     result.write(folder / "result.h5")
     return [*written, folder / "result.h5"]
 
@@ -243,23 +294,28 @@ def _write_report(
     sections: Mapping[str, tuple[str, ...]],
     circuit: Circuit | None,
     origin: Origin | None,
-) -> None:
+    points: bool,
+) -> list[Path]:
+    """Write a report, of several variables one file for each; return the files."""
     module = entry.get("module", "membrane_report")
     if module == _POTENTIALS:
         write_potentials(result.potentials[name], file, trial=trial)
-        return
+        return [file]
     if module == _DIPOLE:
         write_reports(report_of_dipole(result.dipoles[trial]), file)
-        return
+        return [file]
     response = result.cell_response
-    field = "dipole" if module == _CELL_DIPOLES else _field(entry)
-    reports = reports_of(response.recordings[field], response.gid_ranges or {}, trial=trial, sections=sections)
-    if origin is not None:
-        reports = _by_file_population(reports, origin)
-    if circuit is not None and "cells" in entry:
-        chosen = circuit.select(entry["cells"], "cells")
-        reports = {n: _of_nodes(report, chosen[n]) for n, report in reports.items() if n in chosen}
-    write_reports({n: _between(report, entry) for n, report in reports.items()}, file)
+    fields = ["dipole"] if module == _CELL_DIPOLES else _fields(entry, points)
+    files = [file] if len(fields) == 1 else [file.with_name(f"{file.stem}_{field}{file.suffix}") for field in fields]
+    for field, of_field in zip(fields, files, strict=True):
+        reports = reports_of(response.recordings[field], response.gid_ranges or {}, trial=trial, sections=sections)
+        if origin is not None:
+            reports = _by_file_population(reports, origin)
+        if circuit is not None and "cells" in entry:
+            chosen = circuit.select(entry["cells"], "cells")
+            reports = {n: _of_nodes(report, chosen[n]) for n, report in reports.items() if n in chosen}
+        write_reports({n: _between(report, entry) for n, report in reports.items()}, of_field)
+    return files
 
 
 def _between(report: FrameReport, entry: Mapping[str, Any]) -> FrameReport:

@@ -38,8 +38,12 @@ def run_config(
         A configuration, a folder that holds ``config.json``, or what `read_sonata` returned for one.
     functions : mapping of str to callable, optional
         As in `read_sonata`.
-    engine, launcher, progress
-        As in `hnnlib.simulate`.
+    engine : str or Engine, optional
+        As in `simulate`.
+    launcher : str or Launcher, optional
+        As in `simulate`.
+    progress : bool or callable
+        As in `simulate`.
 
     Returns
     -------

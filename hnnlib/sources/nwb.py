@@ -41,7 +41,7 @@ class SpikesFromNWB:
         value that a column must have; a list of values of which it must have one; or
         ``{"operation": ">", "value": 2.0}`` (``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``), with ``"column"`` where two
         conditions are on one column. Left out: all. With ``mapping='units_map'``: the path of a table, see
-        `hnnlib.sources.units.read_units_map`.
+        ``hnnlib.sources.units.read_units_map``.
     mapping : str
         ``'sample'``: nodes get units at random, each another one; ``'sample_with_replacement'``: each node gets any;
         ``'units_map'``: as the table says.

@@ -78,7 +78,7 @@ class SectionSpec:
     Ra: float = quantity(200.0, unit="Ω·cm", gt=0, doc="axial resistivity")
     cm: float = quantity(1.0, unit="µF/cm²", gt=0, doc="specific membrane capacitance")
     v0: float = quantity(-65.0, unit="mV", doc="membrane potential at the start")
-    nseg: int | None = integer(None, ge=1, optional=True, doc="number of segments; None: by `segment_count`")
+    nseg: int | None = integer(None, ge=1, optional=True, doc="number of segments; None: by ``segment_count``")
     direction: tuple[float, float, float] = checked(
         _direction, (0.0, 0.0, 1.0), doc="unit vector from the 0 end to the 1 end; +z points to the pia"
     )
@@ -87,7 +87,7 @@ class SectionSpec:
     mechanisms: Mapping[str, Mapping[str, float | Profile]] = mapping(
         {}, of=_parameters, doc="mechanism name -> its parameters; what is left out has the mod file's value"
     )
-    receptors: tuple[str, ...] = sequence((), doc="names in the cell's `synapses`; one synapse each, at the middle")
+    receptors: tuple[str, ...] = sequence((), doc="names in the cell's ``synapses``; one synapse each, at the middle")
 
     @property
     def n_segments(self) -> int:
@@ -98,7 +98,7 @@ class SectionSpec:
 @documented
 @attrs.frozen(kw_only=True)
 class SynapseSpec:
-    """A point process that events act on; the weight of an event is its peak conductance in µS for `Exp2Syn`."""
+    """A point process that events act on; the weight of an event is its peak conductance in µS for ``Exp2Syn``."""
 
     mechanism: str = text("Exp2Syn", doc="name of a point process")
     parameters: Mapping[str, float] = mapping({}, of=number, doc="e.g. e (mV), tau1 and tau2 (ms)")
@@ -223,7 +223,7 @@ class CellSpec:
         return self.root_distance(section.parent) + along
 
     def sections_at(self, location: str, path: str = "location") -> tuple[str, ...]:
-        """Return the sections that a location stands for: a group of `locations`, or one section by its name.
+        """Return the sections that a location stands for: a group of ``locations``, or one section by its name.
 
         Parameters
         ----------

@@ -177,7 +177,9 @@ class NetworkSpec:
         cell = self._population(target, "target").cell
         if isinstance(cell, PointCellSpec):
             raise InvalidValue(
-                "target", target, "is made of point cells, which have no places; build such networks with NetworkBuilder"
+                "target",
+                target,
+                "is made of point cells, which have no places; build such networks with NetworkBuilder",
             )
         sections = cell.sections_at(location)
         if not sections:
@@ -222,7 +224,9 @@ class NetworkSpec:
     def _check_electrodes(self) -> None:
         for name, population in self.populations.items():
             if self.electrodes and isinstance(population.cell, PointCellSpec):
-                raise InvalidValue("electrodes", list(self.electrodes), f"hear nothing of {name!r}: its cells are points")
+                raise InvalidValue(
+                    "electrodes", list(self.electrodes), f"hear nothing of {name!r}: its cells are points"
+                )
 
     def _check_baseline(self) -> None:
         if self.baseline == "hnn":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.base.schema import checked, documented, flag, integer, nested, quantity
+from hnnlib.base.schema import checked, documented, flag, integer, nested, quantity, sequence
+from hnnlib.spec.chosen import chosen
 
 __all__ = ["Record", "RunSpec"]
 
@@ -36,6 +38,11 @@ class Record:
     vsec: bool | str | tuple[str, ...] = _where(False, "membrane potential (mV): 'all', 'soma', False or sections")
     isec: bool | str | tuple[str, ...] = _where(False, "synaptic currents (nA) of the synapses on these sections")
     ca: bool | str | tuple[str, ...] = _where(False, "intracellular calcium (mM), where a section has it")
+    states: tuple[str, ...] = sequence((), doc="of point cells: what else NEST can record of them, e.g. 'g_1'")
+    cells: Mapping[str, tuple[int, ...] | None] | None = chosen(
+        optional=True,
+        doc="whose traces, population -> indices within it or None for all of its cells; None: everyone's",
+    )
     cell_dipoles: bool = flag(False, doc="the dipole of every cell of the populations that measure it (fAm)")
     every: int = integer(1, ge=1, doc="keep every n-th sample of traces and potentials; dipoles keep all")
 

@@ -15,7 +15,9 @@ from hnnlib.viz.circuit import plot_drive_strength, plot_population_matrix
 from hnnlib.viz.colors import population_colors
 from hnnlib.viz.connectivity import plot_cell_connectivity, plot_connectivity_matrix
 from hnnlib.viz.dipole import plot_dipole
+from hnnlib.viz.fits import plot_convergence, plot_fit
 from hnnlib.viz.graph import plot_connectivity_graph
+from hnnlib.viz.groups import plot_rates, plot_traces
 from hnnlib.viz.interactive import interactive_dipole, interactive_network, interactive_raster
 from hnnlib.viz.laminar import plot_laminar, plot_laminar_csd, plot_laminar_lfp
 from hnnlib.viz.plotter import NetworkPlotter
@@ -24,6 +26,7 @@ from hnnlib.viz.spectra import plot_psd, plot_tfr_morlet
 from hnnlib.viz.spikes import plot_spikes_hist, plot_spikes_raster
 from hnnlib.viz.style import check_figure_path, save_figure
 from hnnlib.viz.summary import plot_result
+from hnnlib.viz.uncertainty import plot_calibration, plot_intervals, plot_pairs, plot_predictive
 from hnnlib.viz.voltage import export_cell_movie, plot_cell_voltage
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "interactive_dipole",
     "interactive_network",
     "interactive_raster",
+    "plot_calibration",
     "plot_cell_connectivity",
     "plot_cell_dipoles",
     "plot_cell_morphology",
@@ -41,19 +45,26 @@ __all__ = [
     "plot_comparison",
     "plot_connectivity_graph",
     "plot_connectivity_matrix",
+    "plot_convergence",
     "plot_dipole",
     "plot_drive_schedule",
     "plot_drive_strength",
+    "plot_fit",
     "plot_grand_average",
+    "plot_intervals",
     "plot_laminar",
     "plot_laminar_csd",
     "plot_laminar_lfp",
+    "plot_pairs",
     "plot_population_matrix",
+    "plot_predictive",
     "plot_psd",
+    "plot_rates",
     "plot_result",
     "plot_spikes_hist",
     "plot_spikes_raster",
     "plot_tfr_morlet",
+    "plot_traces",
     "population_colors",
     "save_figure",
 ]

@@ -148,7 +148,7 @@ def plot_cell_morphology(
 
 def _cell_of(cell: Any) -> tuple[CellSpec, str | None]:
     if isinstance(cell, Population):
-        return cell.cell, cell.color
+        return cell.detailed_cell, cell.color
     if isinstance(cell, Mapping) and isinstance(cell.get("cell_object"), CellSpec):
         return cell["cell_object"], cell.get("cell_metadata", {}).get("color")
     if not isinstance(cell, CellSpec):

@@ -35,7 +35,18 @@ DRIVE_COLORS = (*COLORS[4:], *COLORS[:4])
 
 
 def population_colors(network: NetworkSpec) -> dict[str, str]:
-    """Return the colour of each population: its own, or where it has none the next that no other one has."""
+    """Return the colour of each population: its own, or where it has none the next that no other one has.
+
+    Parameters
+    ----------
+    network : NetworkSpec
+        A network; of a `Network` it is ``net.spec``.
+
+    Returns
+    -------
+    colors : dict
+        Population -> colour, as matplotlib knows it.
+    """
     own = {p.color for p in network.populations.values()}
     free = [c for c in COLORS if c not in own] or list(COLORS)
     without = [name for name, p in network.populations.items() if not p.color]

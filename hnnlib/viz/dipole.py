@@ -44,7 +44,7 @@ def plot_dipole(
     layer : str or sequence of str
         Parts of the dipole: ``'agg'`` (all), ``'L2'``, ``'L5'``.
     decim : int or sequence of int, optional
-        Keep every ``decim``-th sample after a low-pass filter that shifts nothing (`scipy.signal.resample_poly`); a
+        Keep every ``decim``-th sample after a low-pass filter that shifts nothing (``scipy.signal.resample_poly``); a
         sequence is applied one after the other.
     color : color
         Of the lines.

@@ -99,9 +99,9 @@ def sections_of(network: NetworkSpec, inplane_distance: float | None = None) -> 
     gids, names, ends, diam, v0, first = [], [], [], [], [], 0
     for population in network.populations.values():
         at = positions_of(population.place, grid)
-        of_cell = population.cell.section_ends()
+        of_cell = population.detailed_cell.section_ends()
         lines = np.array(list(of_cell.values()))
-        specs = [population.cell.sections[name] for name in of_cell]
+        specs = [population.detailed_cell.sections[name] for name in of_cell]
         gids.append(np.repeat(np.arange(first, first + len(at)), len(specs)))
         names += list(of_cell) * len(at)
         ends.append((at[:, None, None, :] + lines[None]).reshape(-1, 2, 3))

@@ -13,6 +13,7 @@ from hnnlib.results.cell_response import CellResponse
 from hnnlib.results.dipole import Dipole, average_dipoles
 from hnnlib.viz.colors import colors_of, type_colors
 from hnnlib.viz.dipole import layer_title, moment_label
+from hnnlib.viz.groups import Groups, group_colors, groups_of
 from hnnlib.viz.style import (
     finish,
     legend_above,
@@ -205,6 +206,7 @@ def plot_spikes_raster(
     marker_size: float = 5.0,
     dpl: Dipole | Sequence[Dipole] | None = None,
     overlay_dipoles: bool = False,
+    groups: Groups | None = None,
 ) -> Figure:
     """Plot which cell fired when.
 
@@ -230,6 +232,9 @@ def plot_spikes_raster(
         What ``overlay_dipoles`` draws; trials are averaged.
     overlay_dipoles : bool
         Whether to draw the dipole of each layer over the spikes, with its own axis at the right.
+    groups : dict of str to list of int, optional
+        Label -> gids: draw these cells, group below group, in place of types; e.g. what `hnnlib.SonataNetwork.groups`
+        returns for an attribute of cells.
 
     Returns
     -------
@@ -247,19 +252,26 @@ def plot_spikes_raster(
     """
     check_response(cell_response)
     trials = trial_numbers(trial_idx, cell_response.n_trials)
-    names = raster_types(cell_response, cell_types)
-    own = type_colors(cell_response)
-    palette = colors_of(names, colors, argument="colors", cycle=[own[name] for name in names])
+    if groups is not None and cell_types is not None:
+        raise InvalidValue("cell_types", cell_types, "can't be given beside groups, which say what is drawn")
+    grouped = None if groups is None else groups_of(cell_response, groups)
+    names = raster_types(cell_response, cell_types) if grouped is None else list(grouped)
+    palette = group_colors(cell_response, names, colors, "colors")
     if overlay_dipoles and dpl is None:
         raise InvalidValue("dpl", dpl, "must be given to overlay dipoles")
     figure, ax = one_axes(ax, size=(6.4, 4.0))
+    first = 0
     for name in names:
-        times, gids = spikes_of(cell_response, name, trials)
+        if grouped is None:
+            times, gids = spikes_of(cell_response, name, trials)
+        else:
+            times, gids = _of_group(cell_response, grouped[name], trials)
+            gids, first = gids + first, first + len(grouped[name])
         ax.plot(times, gids, ".", ms=marker_size, mew=0, color=palette[name], label=name)
     if cell_response.times is not None and cell_response.times.size > 1:
         ax.set_xlim(cell_response.times[0], cell_response.times[-1])
     ax.set_xlabel("Time (ms)")
-    ax.set_ylabel("Cell (gid)")
+    ax.set_ylabel("Cell (gid)" if grouped is None else "Cell, group by group")
     # gids count from the upper layers down in the standard column: so they stand in the figure too.
     if not ax.yaxis_inverted():
         ax.invert_yaxis()
@@ -268,6 +280,16 @@ def plot_spikes_raster(
     if show_legend and (names or lines):
         legend_above(ax, [*ax.get_legend_handles_labels()[0], *lines])
     return finish(figure, show)
+
+
+def _of_group(response: CellResponse, gids: NDArray[np.int64], trials: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return times (ms) of the spikes of a group's cells, and the place of each one's cell in the group."""
+    order = np.argsort(gids)
+    times, owners = (
+        np.concatenate([column[i] for i in trials]) for column in (response.spike_times, response.spike_gids)
+    )
+    mine = np.isin(owners, gids)
+    return times[mine], order[np.searchsorted(gids[order], owners[mine])]
 
 
 def raster_types(response: CellResponse, cell_types: Sequence[str] | None) -> list[str]:

@@ -109,7 +109,7 @@ def _cell(net: Any, gid: Any, trial: int) -> _Cell:
     if not 0 <= gid < owner.size:
         raise InvalidValue("gid", gid, f"is no cell of the network: must be 0 to {owner.size - 1}")
     name = str(owner[gid])
-    spec = network.populations[name].cell
+    spec = network.populations[name].detailed_cell
     # By height; sections at one height by how far they are along the tree.
     ends = spec.section_ends()
     names = sorted(spec.sections, key=lambda n: (round(float(ends[n][:, 2].mean()), 3), _path(spec, n)))

@@ -272,13 +272,13 @@ def test_a_bad_input_is_named(tmp_path, name):
     assert not (tmp_path / "out").exists()
 
 
-def test_point_neurons_are_refused_with_the_engine_that_has_them(tmp_path):
+def test_cells_of_other_simulators_are_refused(tmp_path):
     points = NetworkBuilder("points")
-    points.add_nodes(2, model_type="point_neuron", model_template="nest:iaf_psc_alpha")
+    points.add_nodes(2, model_type="point_neuron", model_template="pynn:IF_curr_alpha")
     points.save(tmp_path / "network")
     nodes = {"nodes_file": "network/points_nodes.h5", "node_types_file": "network/points_node_types.csv"}
     (tmp_path / "config.json").write_text(json.dumps({"run": {"tstop": 5.0}, "networks": {"nodes": [nodes]}}))
-    with pytest.raises(hn.HnnlibError, match=r"'points' has model_template 'nest:iaf_psc_alpha'.*need the NEST engine"):
+    with pytest.raises(hn.HnnlibError, match=r"'points' has model_template 'pynn:IF_curr_alpha'.*points \(nest:MODEL"):
         hn.read_sonata(tmp_path)
 
 

@@ -109,6 +109,7 @@ def test_help_names_every_command(repository):
         "bench",
         "bench-peers",
         "lint",
+        "docs",
         "clean",
     ]
 

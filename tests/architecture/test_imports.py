@@ -39,8 +39,8 @@ MAY_IMPORT = {
     },
     "batch": {"base", "analysis", "spec", "plan", "compile", "backends", "results", "io", "simulation"},
     "optimization": {
-        *("base", "analysis", "spec", "editor", "plan", "compile", "backends", "results", "io", "simulation"),
-        "batch",
+        *("base", "analysis", "spec", "params", "editor", "plan", "compile", "backends", "results", "io", "viz"),
+        *("simulation", "batch"),
     },
     "compat": {
         *("base", "analysis", "spec", "params", "models", "editor", "plan", "compile", "backends", "results", "io"),

@@ -19,6 +19,7 @@ RUN = """
 import json, runpy, sys
 import matplotlib
 matplotlib.use("Agg")
+import matplotlib.pyplot as plt
 found = runpy.run_path(sys.argv[1])
 response = found["result"].cell_response
 spikes = zip(response.spike_times[0].tolist(), response.spike_gids[0].tolist())
@@ -27,6 +28,7 @@ told = {
     "spikes": [(t, *first[gid]) for t, gid in spikes],
     "table": str(found.get("table", "")),
     "recorded": {int(unit): times.tolist() for unit, times in found.get("recorded", {}).items()},
+    "figures": len(plt.get_fignums()),
     "drives": {name: d.get("origin") for name, d in found["result"].provenance["network"]["drives"].items()},
 }
 print("TOLD", json.dumps(told))
@@ -48,7 +50,10 @@ def run(tmp_path):
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.split("TOLD", 1)[1])
+        assert "Warning" not in done.stderr
+        told = json.loads(done.stdout.split("TOLD", 1)[1])
+        assert told["figures"] == 2
+        return told
 
     return example
 
@@ -69,7 +74,7 @@ def rows_of(path):
 
 @pytest.mark.neuron
 def test_table(run):
-    told = run("drive_from_csv.py")
+    told = run("plot_drive_from_csv.py")
     expected = {node: [] for node in range(40)}
     for t, population, node in rows_of(told["table"]):
         assert population == "thalamus"
@@ -83,7 +88,7 @@ def test_table(run):
 
 @pytest.mark.neuron
 def test_function(run):
-    told = run("drive_from_function.py")
+    told = run("plot_drive_from_function.py")
     second = [40] * 10 + [55] * 10
     expected = {k: [20 + 0.5 * k, 20 + 0.5 * k + second[k]] for k in range(20)}
     assert fired(told, "wave", 20) == expected | {4: []}
@@ -92,7 +97,7 @@ def test_function(run):
 @pytest.mark.neuron
 def test_recording(run):
     pytest.importorskip("pynwb")
-    told = run("drive_from_nwb.py")
+    told = run("plot_drive_from_nwb.py")
     units = {node: unit for _, node, _, unit in told["drives"]["thalamus"]["unit_map"]}
     assert set(units) == set(range(8))
     assert len(set(units.values())) == 8

@@ -1,4 +1,4 @@
-"""Every script of the gallery runs, draws, and says nothing that it shouldn't."""
+"""Every script of the gallery runs, draws, and says nothing that it shouldn't; here on small columns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
+# those that drive a column with spikes from elsewhere are run by test_drives.py
+EXAMPLES = sorted(
+    file
+    for file in (Path(__file__).resolve().parents[2] / "examples").glob("*.py")
+    if not file.stem.startswith("plot_drive_from") and file.stem != "plot_point_network"  # in test_point_network.py
+)
 
-# run the script, then count what it drew
+# make the published columns small, run the script as it stands, then count what it drew
 RUN = """
 import runpy, sys
 import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from hnnlib.editor import models
+def small(model):
+    def build(*args, mesh_shape=(10, 10), **options):
+        return model(*args, mesh_shape=tuple(min(n, 3) for n in mesh_shape), **options)
+    return build
+for name in models.__all__:
+    setattr(models, name, small(getattr(models, name)))
 runpy.run_path(sys.argv[1], run_name="__main__")
 print("FIGURES", len(plt.get_fignums()))
 """
@@ -28,7 +40,7 @@ def test_example_runs(script, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(script)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning:__main__"},
+        env={**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning:__main__", "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -36,4 +48,4 @@ def test_example_runs(script, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    assert int(done.stdout.split("FIGURES")[-1]) >= 2
+    assert int(done.stdout.split("FIGURES")[-1]) >= 1

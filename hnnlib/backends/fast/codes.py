@@ -52,23 +52,30 @@ def _order_matters(code: MechanismCode) -> Iterator[Obstacle]:
             yield Obstacle(file=code.file, line=statement.line, statement=what, reason=why)
 
 
+@functools.cache
+def _of_mechanism(name: str) -> tuple[str, ...]:
+    """Return what of a mechanism the fast engine can't do, whatever other mechanisms there are."""
+    code = code_of(name)
+    found = [str(o) for o in (*obstacles(code), *_order_matters(code))]
+    if any(call.function == "net_send" for call in _event_calls(code)):
+        found.append(f"{name} sends events to itself (net_send), which the fast engine does not")
+    return tuple(found)
+
+
 def obstacles_of(plan: Plan, precision: str, rates: str) -> list[str]:
     """Return what of a plan the fast engine can't do, one sentence each."""
-    found = []
+    found: list[str] = []
     names = dict.fromkeys(
         name for t in plan.templates for name in (*(d.mechanism for d in t.densities), *t.sites.mechanisms)
     )
     written = {x for name in names for ion in code_of(name).ions for x in ion.writes}
     for name in names:
-        code = code_of(name)
-        found += [str(o) for o in (*obstacles(code), *_order_matters(code))]
-        for variable in (x for ion in code.ions for x in ion.reads):
+        found += _of_mechanism(name)
+        for variable in (x for ion in code_of(name).ions for x in ion.reads):
             if variable not in ION_DEFAULTS and not variable.startswith("i") and variable not in written:
                 found.append(
                     f"{name} reads {variable}, which NEURON computes from concentrations; the fast engine does not"
                 )
-        if any(call.function == "net_send" for call in _event_calls(code)):
-            found.append(f"{name} sends events to itself (net_send), which the fast engine does not")
     if precision == "float32" and rates == "exact":
         found.append("exact rates need float64: in float32 they lose their digits near the formulas' singular points")
     local = plan.live_edges() & (plan.edges.source_gid < plan.n_cells)

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from hnnlib.backends.fast.generate import Kernel, generate
 from hnnlib.backends.fast.model import KernelModel, make_model
 from hnnlib.backends.fast.pack import Packed, TrialData, pack, pack_trial
 from hnnlib.backends.fast.table import rate_rows
-from hnnlib.backends.protocol import RATES, Progress, check_finite, header_of, trial_record
+from hnnlib.backends.protocol import RATES, Progress, check_finite, header_of, point_populations, trial_record
 from hnnlib.base.errors import HnnlibError, InvalidValue, SimulationError, TrialFailed, UnknownName
 from hnnlib.plan.tables import Plan, digest_of
 from hnnlib.results.records import Records, TrialRecord
@@ -60,6 +61,8 @@ class FastEngine:
         self.rates, self.precision, self.threads = rates, precision, threads
         self._lock = threading.Lock()
         self._built: dict[str, tuple[list[KernelModel], list[Kernel], list[np.ndarray], ctypes.CDLL]] = {}
+        # what the last key was made of: compiled variants of a network share their templates
+        self._keyed: tuple[Any, str] = (None, "")
         # the plan that was packed last (a weak reference), so that its trials can be asked for one by one
         self._packed: tuple[weakref.ref[Plan], Packed, ctypes.CDLL] | None = None
 
@@ -79,7 +82,7 @@ class FastEngine:
         plan : Plan
             What is to be run.
         """
-        return obstacles_of(plan, self.precision, self.rates)
+        return point_populations(plan) or obstacles_of(plan, self.precision, self.rates)
 
     def run(self, plan: Plan, trials: Sequence[int], progress: Progress | None = None) -> Records:
         """Compute some trials of a plan.
@@ -159,7 +162,10 @@ class FastEngine:
         return packed, library
 
     def _kernels(self, plan: Plan) -> tuple[list[KernelModel], list[Kernel], list[np.ndarray], ctypes.CDLL]:
-        key = digest_of(plan.templates, plan.run.celsius, plan.run.dt_ms)
+        parts = (plan.templates, plan.run.celsius, plan.run.dt_ms)
+        if parts != self._keyed[0]:
+            self._keyed = (parts, digest_of(*parts))
+        key = self._keyed[1]
         if key not in self._built:
             models = [
                 make_model(

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from hnnlib.backends.protocol import Launcher
+from hnnlib.backends.protocol import Engine, Launcher
 
 __all__ = ["Backend", "active_backend"]
 
@@ -17,18 +17,18 @@ _active: ContextVar[Any] = ContextVar("hnnlib_backend", default=None)
 
 @attrs.define(kw_only=True, eq=False)
 class Backend:
-    """A launcher with the name of an engine; a context manager that makes them the ones in use.
+    """A launcher and an engine; a context manager that makes them the ones in use.
 
     Parameters
     ----------
     launcher : Launcher
         Spreads trials.
-    engine : str
-        Name of the engine.
+    engine : str or Engine
+        The engine, or its name.
     """
 
     launcher: Launcher
-    engine: str = "auto"
+    engine: str | Engine = "auto"
     _tokens: list[Token[Any]] = attrs.field(factory=list, init=False, repr=False)
 
     def __enter__(self) -> Backend:

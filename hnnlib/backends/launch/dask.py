@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import pickle
 import queue
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -13,7 +15,7 @@ from typing import Any, TypeVar
 
 from hnnlib import __version__
 from hnnlib.backends.launch.active import Backend
-from hnnlib.backends.launch.work import call, records_of_networks, run_network, run_trial
+from hnnlib.backends.launch.work import call, numbered, records_of_networks, run_network, run_trial
 from hnnlib.backends.protocol import Engine, Progress
 from hnnlib.base.errors import HnnlibError, InvalidType, InvalidValue, SimulationError
 from hnnlib.plan.tables import Plan
@@ -117,7 +119,13 @@ class DaskLauncher:
             yield from records_of_networks(arriving, plans, progress)
 
     def map(
-        self, function: Callable[[Any, Any], V], items: Iterable[Any], given: Any = None, *, what: str = "item"
+        self,
+        function: Callable[[Any, Any], V],
+        items: Iterable[Any],
+        given: Any = None,
+        *,
+        what: str = "item",
+        numbers: Iterable[int] | None = None,
     ) -> Generator[tuple[int, V | HnnlibError], None, None]:
         """Call a function for each item on the workers, as `hnnlib.backends.protocol.Launcher` says it.
 
@@ -126,19 +134,20 @@ class DaskLauncher:
         SimulationError
             As in `run`; the number of the item is named where `run` names that of the trial.
         """
-        yield from self._spread(function, enumerate(items), given, what)
+        yield from self._spread(function, numbered(items, numbers), given, what)
 
     def _spread(
-        self, function: Callable[[Any, Any], V], tasks: Iterable[tuple[int, Any]], given: Any, what: str
+        self, function: Callable[[Any, Any], V], tasks: Iterator[tuple[int, Any]], given: Any, what: str
     ) -> Generator[tuple[int, V | HnnlibError], None, None]:
         """Call ``function(given, item)`` on workers for all numbers and items; yield number and value of each."""
         from distributed import TimeoutError as DaskTimeout
 
         running: dict[Any, int] = {}
         ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        waiting = iter(tasks)
         with self._connected() as client:
-            shared = _submit(client, pickle.loads, _pack((function, given, what)))
+            # the name: what another call has left in the same things is not for this one
+            packed = _pack((uuid.uuid4().hex, function, given, what))
+            shared = _submit(client, pickle.loads, _pack(packed))
             try:
                 # by now there is work: a cluster that grows as it is needed starts workers for it
                 self._wait_for_workers(client)
@@ -146,7 +155,7 @@ class DaskLauncher:
                 while True:
                     # twice as many as can run: no worker waits for us, and few plans of many are under way at a time
                     wanted = max(2 * sum(client.nthreads().values()), 1)
-                    for number, item in itertools.islice(waiting, max(wanted - len(running), 0)):
+                    for number, item in itertools.islice(tasks, max(wanted - len(running), 0)):
                         future = _submit(client, _call_packed, shared, _pack(item), number)
                         running[future] = number
                         future.add_done_callback(ended.put)
@@ -239,8 +248,15 @@ def _pack(value: Any) -> bytes:
     return packed
 
 
-def _call_packed(shared: tuple[Callable[[Any, Any], V], Any, str], packed: bytes, number: int) -> V | HnnlibError:
-    function, given, what = shared
+@functools.lru_cache(maxsize=1)
+def _unpacked(packed: bytes) -> tuple[str, Callable[[Any, Any], Any], Any, str]:
+    # kept here, not as the result of a task: Dask drops copies of that, and gets them anew from other workers
+    parts: tuple[str, Callable[[Any, Any], Any], Any, str] = pickle.loads(packed)
+    return parts
+
+
+def _call_packed(shared: bytes, packed: bytes, number: int) -> Any:
+    _, function, given, what = _unpacked(shared)
     return call(function, given, pickle.loads(packed), what, number)
 
 

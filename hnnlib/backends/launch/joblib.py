@@ -19,7 +19,7 @@ import attrs
 from hnnlib.backends.launch.active import Backend
 from hnnlib.backends.launch.parcel import read_parcel, write_parcel
 from hnnlib.backends.launch.serial import SerialLauncher
-from hnnlib.backends.launch.work import call, records_of_networks, run_network, run_trial
+from hnnlib.backends.launch.work import call, numbered, records_of_networks, run_network, run_trial
 from hnnlib.backends.protocol import Engine, Progress
 from hnnlib.base.errors import HnnlibError, InvalidType, InvalidValue, OutputError, SimulationError, UnknownName
 from hnnlib.plan.tables import Plan
@@ -123,7 +123,13 @@ class JoblibLauncher:
             yield from records_of_networks(arriving, plans, progress)
 
     def map(
-        self, function: Callable[[Any, Any], V], items: Iterable[Any], given: Any = None, *, what: str = "item"
+        self,
+        function: Callable[[Any, Any], V],
+        items: Iterable[Any],
+        given: Any = None,
+        *,
+        what: str = "item",
+        numbers: Iterable[int] | None = None,
     ) -> Generator[tuple[int, V | HnnlibError], None, None]:
         """Call a function for each item in workers, as `hnnlib.backends.protocol.Launcher` says it.
 
@@ -134,9 +140,9 @@ class JoblibLauncher:
         """
         n_jobs = self._workers(operator.length_hint(items, sys.maxsize))
         if n_jobs == 1:
-            yield from SerialLauncher().map(function, items, given, what=what)
+            yield from SerialLauncher().map(function, items, given, what=what, numbers=numbers)
             return
-        yield from self._spread(n_jobs, function, enumerate(items), given, what)
+        yield from self._spread(n_jobs, function, numbered(items, numbers), given, what)
 
     def _workers(self, n_tasks: int) -> int:
         from joblib import effective_n_jobs, parallel_config
@@ -198,7 +204,7 @@ class JoblibLauncher:
                 pool = Parallel(n_jobs, return_as=return_as, batch_size=1, max_nbytes=None)
                 with _ctrl_c_held() if one_by_one else nullcontext():
                     arriving = pool(calls)
-            for done in arriving:  # not `yield from`, which would close it where its warnings are heard
+            for done in arriving:  # noqa: UP028  `yield from` would close it here, where its warnings are heard
                 yield done
         except BrokenExecutor as error:
             running = _running(folder)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import operator
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hnnlib.backends.launch.active import Backend
-from hnnlib.backends.launch.mpi_deal import Task, deal
-from hnnlib.backends.launch.mpi_job import run_job
+from hnnlib.backends.launch.mpi_deal import Calls, Task, deal
+from hnnlib.backends.launch.mpi_job import run_calls, run_job
 from hnnlib.backends.launch.mpi_world import World, started_together
+from hnnlib.backends.launch.work import numbered
 from hnnlib.backends.protocol import Engine, Progress, join
-from hnnlib.base.errors import InvalidType, InvalidValue, MPIUnavailable
+from hnnlib.base.errors import HnnlibError, InvalidType, InvalidValue, MPIUnavailable
 from hnnlib.base.log import logger
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
@@ -25,6 +27,7 @@ from hnnlib.results.records import Records
 __all__ = ["MPIBackend", "MPILauncher"]
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 _INSTALL = "pip install 'hnnlib[mpi]' brings one; on a cluster load its MPI module"
 
@@ -34,7 +37,7 @@ class MPILauncher:
 
     In an ordinary script it starts ``mpiexec`` for every run, and ends what it has started. In a script that itself was
     started by ``mpiexec`` or a batch system it uses the ranks that run the script: all of them get all results, and
-    `leads` is True on the first.
+    ``leads`` is True on the first.
 
     Parameters
     ----------
@@ -136,6 +139,31 @@ class MPILauncher:
                     yield number, join(done.pop(number))
                     if progress is not None:
                         progress(number, run.tstop_ms)
+
+    def map(
+        self,
+        function: Callable[[Any, Any], V],
+        items: Iterable[Any],
+        given: Any = None,
+        *,
+        what: str = "item",
+        numbers: Iterable[int] | None = None,
+    ) -> Generator[tuple[int, V | HnnlibError], None, None]:
+        """Call a function for each item on the ranks, as `hnnlib.backends.protocol.Launcher` says it.
+
+        In a script that was started by ``mpiexec`` all ranks give the same items, get all values, and read to the end.
+
+        Raises
+        ------
+        SimulationError, MPIUnavailable, OutputError
+            As `run`; the item is named where `run` names the trial.
+        """
+        n_ranks = min(self.n_procs, operator.length_hint(items, sys.maxsize))
+        calls = Calls(function=function, given=given, what=what, n_ranks=n_ranks)
+        if self._world is not None:
+            yield from self._world.values(calls, numbered(items, numbers))
+        elif n_ranks:
+            yield from run_calls(calls, numbered(items, numbers), self.mpi_cmd, self.timeout)
 
     def _spread(
         self, engine: Engine, plans: Sequence[Plan], tasks: Sequence[Task], progress: Progress | None

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import attrs
 import numpy as np
 
 from hnnlib.backends.protocol import Engine, Part, Progress, SplittingEngine
-from hnnlib.base.errors import InvalidValue
+from hnnlib.base.errors import HnnlibError, InvalidValue, SimulationError, TrialFailed
 from hnnlib.plan.partition import largest_share, partition
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
 
-__all__ = ["Task", "Work", "deal"]
+__all__ = ["Calls", "Task", "Work", "deal"]
 
 Task = tuple[int, int]
 """Number of a plan, and a trial of it."""
@@ -35,6 +35,20 @@ class Work:
     tasks: tuple[Task, ...]
     team: int
     n_teams: int
+
+    @property
+    def n_ranks(self) -> int:
+        """Number of ranks that have something to do."""
+        return self.n_teams * self.team
+
+    def name_of(self, number: int) -> str:
+        """Return what errors call a task."""
+        plan, trial = self.tasks[number]
+        return f"trial {trial}" + (f" of network {plan}" if len(self.plans) > 1 else "")
+
+    def failed(self, number: int, cause: str) -> HnnlibError:
+        """Return the error of a task that could not be done."""
+        return TrialFailed(self.tasks[number][1], cause)
 
     def of(self, rank: int) -> tuple[Task, ...]:
         """Return what a rank computes, alone or with its team: trials of one plan stay together as far as can be."""
@@ -57,6 +71,24 @@ class Work:
         place = rank % self.team
         part = Part(gids=partition(plan, self.team)[place], number=place, n_parts=self.team)
         return cast(SplittingEngine, self.engine).run(plan, [trial], progress, part)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Calls:
+    """A function to be called for each of many items, which ranks take one by one as they are free."""
+
+    function: Callable[[Any, Any], Any]
+    given: Any
+    what: str
+    n_ranks: int
+
+    def name_of(self, number: int) -> str:
+        """Return what errors call an item."""
+        return f"{self.what} {number}"
+
+    def failed(self, number: int, cause: str) -> HnnlibError:
+        """Return the error of an item that could not be done."""
+        return SimulationError(f"{self.what} {number} failed: {cause}")
 
 
 def deal(

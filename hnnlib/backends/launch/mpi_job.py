@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import json
 import os
 import re
@@ -13,14 +14,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import attrs
-
-from hnnlib.backends.launch.mpi_deal import Work
+from hnnlib.backends.launch.mpi_deal import Calls, Work
 from hnnlib.backends.launch.mpi_process import Process, Survivor, end_processes
 from hnnlib.backends.launch.mpi_world import job_environment
 from hnnlib.backends.launch.parcel import write_parcel
@@ -30,10 +29,11 @@ from hnnlib.base.errors import HnnlibError, MPIUnavailable, OutputError, Simulat
 from hnnlib.base.log import logger
 from hnnlib.results.records import Records
 
-__all__ = ["run_job"]
+__all__ = ["run_calls", "run_job"]
 
 _TICK = 0.05  # s, between looks at what the ranks have written
 _END = 5.0  # s, that mpiexec gets to end by itself
+_MOST_AHEAD = 100  # items per rank that are made before ranks are free for them
 
 
 def run_job(
@@ -52,28 +52,57 @@ def run_job(
     OutputError
         If the folder for temporary files can't take the work.
     """
+    with _started(work, mpi_cmd, timeout) as job:
+        waiting = set(range(len(work.tasks)))
+        while waiting:
+            for number, records in job.arrived(waiting, progress):
+                yield work.tasks[number][0], records
+        job.finish()
+
+
+def run_calls(
+    calls: Calls, items: Iterator[tuple[int, Any]], mpi_cmd: Sequence[str], timeout: float | None
+) -> Generator[tuple[int, Any], None, None]:
+    """Start a job that calls a function for each item, yield number and value of each as it ends, and end the job.
+
+    Raises
+    ------
+    SimulationError, MPIUnavailable, OutputError
+        As `run_job`.
+    """
+    with _started(calls, mpi_cmd, timeout) as job:
+        waiting, ahead = set[int](), 2 * calls.n_ranks
+        while True:
+            for number, item in itertools.islice(items, ahead - len(waiting)):
+                job.give(number, item)
+                waiting.add(number)
+            if not waiting:
+                break
+            n_waiting = len(waiting)
+            yield from job.arrived(waiting)
+            if len(waiting) < n_waiting / 2:  # short ones: ranks would wait for this process to look again
+                ahead = min(2 * ahead, _MOST_AHEAD * calls.n_ranks)
+        job.give_no_more()
+        job.finish()
+
+
+@contextmanager
+def _started(work: Work | Calls, mpi_cmd: Sequence[str], timeout: float | None) -> Iterator[_Job]:
+    """Start a job for the block; at its end no process of the job is left, nor its folder."""
     # ignore_cleanup_errors: a rank that is being ended may still hold a file there (network file systems)
     with tempfile.TemporaryDirectory(prefix="hnnlib-", ignore_cleanup_errors=True) as folder:
-        _hand_over(work, folder)
+        try:
+            Path(folder, "settings").write_text(json.dumps({"n_ranks": work.n_ranks}))
+            write_parcel(work, os.path.join(folder, "work"))
+        except OSError as error:
+            reason = f"can't take the network ({error.strerror}); TMPDIR names another folder"
+            raise OutputError(folder, reason) from error
         job = _Job(work, mpi_cmd, folder, timeout)
         try:
             job.start()
-            yield from job.records(progress)
-            job.finish()
+            yield job
         finally:
             job.end()
-
-
-def _hand_over(work: Work, folder: str) -> None:
-    import joblib
-
-    # an engine may be of a class that ranks can't import; what they read is the engine itself again
-    engine = joblib.wrap_non_picklable_objects(work.engine, keep_wrapper=False)
-    try:
-        Path(folder, "settings").write_text(json.dumps({"n_ranks": work.n_teams * work.team}))
-        write_parcel(attrs.evolve(work, engine=engine), os.path.join(folder, "work"))
-    except OSError as error:
-        raise OutputError(folder, f"can't take the network ({error.strerror}); TMPDIR names another folder") from error
 
 
 class _RankLog:
@@ -118,11 +147,10 @@ class _RankLog:
 
 
 class _Job:
-    def __init__(self, work: Work, mpi_cmd: Sequence[str], folder: str, timeout: float | None) -> None:
+    def __init__(self, work: Work | Calls, mpi_cmd: Sequence[str], folder: str, timeout: float | None) -> None:
         self._work, self._folder, self._timeout = work, Path(folder), timeout
-        n_ranks = work.n_teams * work.team
-        self._command = [*mpi_cmd, "-n", str(n_ranks)]
-        self._ranks = [_RankLog(self._folder / f"rank-{rank}") for rank in range(n_ranks)]
+        self._command = [*mpi_cmd, "-n", str(work.n_ranks)]
+        self._ranks = [_RankLog(self._folder / f"rank-{rank}") for rank in range(work.n_ranks)]
         self._first_dead: int | None = None
         self._last_sign = time.monotonic()
         self._process: Any = None
@@ -157,25 +185,41 @@ class _Job:
 
     # ------------------------------------------------------------------------------------------- while it runs
 
-    def records(self, progress: Progress | None) -> Generator[tuple[int, Records], None, None]:
-        """Yield the number of the plan and the records of each trial as it ends."""
+    def give(self, number: int, item: Any) -> None:
+        """Put an item where ranks find it."""
+        import cloudpickle
+
+        unfinished = self._folder / f"unfinished-item-{number}"
+        try:
+            unfinished.write_bytes(cloudpickle.dumps(item))
+            os.replace(unfinished, self._folder / f"item-{number}")
+        except OSError as error:
+            reason = f"can't take more work ({error.strerror}); TMPDIR names another folder"
+            raise OutputError(self._folder, reason) from error
+
+    def give_no_more(self) -> None:
+        """Tell the ranks that all items are done."""
+        (self._folder / "no-more").touch()
+
+    def arrived(self, waiting: set[int], progress: Progress | None = None) -> Generator[tuple[int, Any], None, None]:
+        """Look once at what ranks have written: yield number and value of tasks that have ended; these wait no more."""
         import joblib
 
-        waiting = set(range(len(self._work.tasks)))
-        while waiting:
-            ended = self._has_ended()  # asked first: what an ended job has written is all there
-            self._listen_to_ranks(progress)
-            for number in sorted(waiting & self._numbers_of("done")):
-                path = self._folder / f"done-{number}"
-                records = joblib.load(path)
-                path.unlink()
-                waiting.remove(number)
-                yield self._work.tasks[number][0], records
-            if waiting and ended:
-                raise self._failure()
-            self._check_time()
-            if waiting:
-                time.sleep(_TICK)
+        ended = self._has_ended()  # asked first: what an ended job has written is all there
+        self._listen_to_ranks(progress)
+        for number in sorted(waiting & self._numbers_of("done")):
+            path = self._folder / f"done-{number}"
+            value = joblib.load(path)
+            path.unlink()
+            waiting.remove(number)
+            yield number, value
+            self._last_sign = time.monotonic()  # whoever took it may have taken time
+        if not waiting:
+            return
+        if ended:
+            raise self._failure()
+        self._check_time()
+        time.sleep(_TICK)
 
     def _numbers_of(self, kind: str) -> set[int]:
         """Return the numbers of the files ``KIND-NUMBER``."""
@@ -195,9 +239,11 @@ class _Job:
                 self._last_sign = time.monotonic()
             if self._first_dead is None and log.process is not None and not log.process.state:
                 self._first_dead = rank
-            if progress is not None and rank % self._work.team == 0:  # the others of a team are about as far
-                for task, t_ms in signs:
-                    progress(self._work.tasks[task][1], t_ms)
+            work = self._work
+            if progress is None or isinstance(work, Calls) or rank % work.team:  # a team's ranks are about as far
+                continue
+            for task, t_ms in signs:
+                progress(work.tasks[task][1], t_ms)
 
     def _check_time(self) -> None:
         silent = time.monotonic() - self._last_sign
@@ -216,11 +262,7 @@ class _Job:
         name = f"rank {rank} (process {log.pid} on {log.host})"
         if log.task is None:
             return f"{name} builds its network"
-        return f"{name} was in {self._task_name(log.task)}, last heard of at t = {log.t_ms:g} ms"
-
-    def _task_name(self, task: int) -> str:
-        number, trial = self._work.tasks[task]
-        return f"trial {trial}" + (f" of network {number}" if len(self._work.plans) > 1 else "")
+        return f"{name} was in {self._work.name_of(log.task)}, last heard of at t = {log.t_ms:g} ms"
 
     # ------------------------------------------------------------------------------------------- when it fails
 
@@ -241,7 +283,7 @@ class _Job:
             return SimulationError(f"{ended} before all trials were done; {lines}")
         log = self._ranks[rank]
         cause = f"{self._where(rank)}, and has ended. {ended}; {lines}"
-        return SimulationError(cause) if log.task is None else TrialFailed(self._work.tasks[log.task][1], cause)
+        return SimulationError(cause) if log.task is None else self._work.failed(log.task, cause)
 
     def _dead_rank(self) -> int | None:
         """Return the rank whose process mpiexec names, else the first that was seen dead."""

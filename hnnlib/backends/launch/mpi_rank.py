@@ -2,9 +2,10 @@
 
 The folder holds what to do, and takes what comes of it:
 
-- ``settings``, ``work``: the number of ranks; engine, plans and tasks;
+- ``settings``, ``work``: the number of ranks; engine, plans and tasks, or a function to be called;
+- ``item-K``: item K for that function, until a rank takes it; ``no-more``: all items are done;
 - ``rank-R``: the log of rank R. A JSON object of its process, then a line ``TASK T_MS`` at each sign of life;
-- ``done-K``: the records of task K, by the first rank of the team that computed it;
+- ``done-K``: the records of task K, by the first rank of the team that computed it, or the value of item K;
 - ``error-R``: why rank R has ended the job, a JSON object.
 """
 
@@ -12,21 +13,27 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import socket
 import sys
+import time
 import traceback
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hnnlib.backends.launch.mpi_deal import Work
+from hnnlib.backends.launch.mpi_deal import Calls, Work
 from hnnlib.backends.launch.mpi_process import start_time
 from hnnlib.backends.launch.mpi_world import connect, end_job, wait_for_all
 from hnnlib.backends.launch.parcel import read_parcel
+from hnnlib.backends.launch.work import call
 from hnnlib.backends.protocol import join_parts
 from hnnlib.base.errors import OutputError, SimulationError, TrialFailed
 
 __all__ = ["main"]
+
+_PAUSE = 0.005  # s, between looks for an item where there is none
 
 
 def main(folder: str) -> None:
@@ -58,8 +65,15 @@ class _Rank:
         self._rank = self._comm.Get_rank()
         self._open_log()
         # a pickle, in a folder that only this user can write to; ranks of one machine share its arrays
-        work: Work = read_parcel(os.fspath(self._folder / "work"))
+        work: Work | Calls = read_parcel(os.fspath(self._folder / "work"))
         os.utime(self._log)  # a sign of life: building may take a while
+        if isinstance(work, Calls):
+            self._call(work)
+        else:
+            self._run(work)
+        wait_for_all(self._comm)  # else ranks that are done keep cores busy in MPI's own end
+
+    def _run(self, work: Work) -> None:
         if work.team > 1:
             work.team_up(work.team)
         team = self._comm.Split(self._rank // work.team, self._rank)
@@ -68,7 +82,28 @@ class _Rank:
             if task in mine:
                 self._compute(work, number, team)
         self._trial = None
-        wait_for_all(self._comm)  # else ranks that are done keep cores busy in MPI's own end
+
+    def _call(self, calls: Calls) -> None:
+        for number, item in self._items():
+            self._sign(number, 0.0)
+            self._write(number, call(calls.function, calls.given, item, calls.what, number))
+
+    def _items(self) -> Generator[tuple[int, Any], None, None]:
+        """Take items that no other rank has taken, until all are done."""
+        while not (self._folder / "no-more").exists():
+            there = sorted(int(name[5:]) for name in os.listdir(self._folder) if name.startswith("item-"))
+            for number in there:
+                taken = self._folder / f"taken-{number}"
+                try:
+                    os.rename(self._folder / f"item-{number}", taken)
+                except FileNotFoundError:  # another rank was faster
+                    continue
+                item = pickle.loads(taken.read_bytes())
+                taken.unlink()
+                yield number, item
+                break
+            else:
+                time.sleep(_PAUSE)
 
     def _compute(self, work: Work, number: int, team: Any) -> None:
         plan, self._trial = work.tasks[number]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
-from hnnlib.backends.launch.mpi_deal import Task, Work
+from hnnlib.backends.launch.mpi_deal import Calls, Task, Work
+from hnnlib.backends.launch.work import call
 from hnnlib.backends.protocol import Progress, join_parts
 from hnnlib.base.errors import HnnlibError, MPIUnavailable, SimulationError, TrialFailed
 from hnnlib.plan.tables import digest_of
@@ -173,6 +175,25 @@ class World:
         work.team_up(1)
         if failed is not None:
             raise failed
+
+    def values(self, calls: Calls, items: Iterator[tuple[int, Any]]) -> Generator[tuple[int, Any], None, None]:
+        """Call a function for each item on all ranks in turn; yield number and value of each, on every rank."""
+        while True:
+            turn, own = list(itertools.islice(items, self.size)), None
+            if self.rank < len(turn):
+                number, item = turn[self.rank]
+                own = call(calls.function, calls.given, item, calls.what, number)
+            wait_for_all(self._comm)
+            told = self._comm.allgather((len(turn), own))
+            if any(n_items != len(turn) for n_items, _ in told):
+                raise SimulationError(
+                    "the ranks of this MPI job have different numbers of items to work on: all ranks must run the same "
+                    "script on the same input, with no random numbers of their own"
+                )
+            for (number, _), (_, value) in zip(turn, told, strict=False):
+                yield number, value
+            if len(turn) < self.size:  # not before: ranks with more items would wait for this one
+                return
 
     def _compute(self, work: Work, task: Task, progress: Progress | None) -> Records | HnnlibError:
         """Compute this rank's part; return an error of its own, since the others must hear of it."""

@@ -35,7 +35,7 @@ def write_parcel(value: Any, path: str) -> str:
     OSError
         If the file can't be written, as the system says it.
     """
-    from joblib.externals import cloudpickle
+    import cloudpickle
 
     arrays: list[pickle.PickleBuffer] = []
     rest = cloudpickle.dumps(value, protocol=5, buffer_callback=arrays.append)

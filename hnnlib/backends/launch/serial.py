@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, TypeVar
 
-from hnnlib.backends.launch.work import call
+from hnnlib.backends.launch.work import call, numbered
 from hnnlib.backends.protocol import Engine, Progress
 from hnnlib.base.errors import HnnlibError
 from hnnlib.plan.tables import Plan
@@ -41,8 +41,14 @@ class SerialLauncher:
         yield from enumerate(engine.run_many(plans, progress))
 
     def map(
-        self, function: Callable[[Any, Any], V], items: Iterable[Any], given: Any = None, *, what: str = "item"
+        self,
+        function: Callable[[Any, Any], V],
+        items: Iterable[Any],
+        given: Any = None,
+        *,
+        what: str = "item",
+        numbers: Iterable[int] | None = None,
     ) -> Generator[tuple[int, V | HnnlibError], None, None]:
         """Call a function for each item, as `hnnlib.backends.protocol.Launcher` says it."""
-        for number, item in enumerate(items):
+        for number, item in numbered(items, numbers):
             yield number, call(function, given, item, what, number)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from hnnlib.base.errors import HnnlibError, SimulationError, TrialFailed
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
 
-__all__ = ["call", "records_of_networks", "run_network", "run_trial"]
+__all__ = ["call", "numbered", "records_of_networks", "run_network", "run_trial"]
 
 V = TypeVar("V")
 
@@ -42,6 +43,11 @@ def call(function: Callable[[Any, Any], V], given: Any, item: Any, what: str, nu
         place = traceback.extract_tb(error.__traceback__)[-1]
         cause = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
     return TrialFailed(number, cause) if what == "trial" else SimulationError(f"{what} {number} failed: {cause}")
+
+
+def numbered(items: Iterable[Any], numbers: Iterable[int] | None) -> Iterator[tuple[int, Any]]:
+    """Return number and item of each, as they are asked for."""
+    return iter(zip(itertools.count() if numbers is None else numbers, items, strict=False))
 
 
 def records_of_networks(

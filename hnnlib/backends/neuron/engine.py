@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hnnlib.backends.neuron.network import NeuronNetwork
 from hnnlib.backends.neuron.ranks import check_team, team_up
 from hnnlib.backends.neuron.session import Session, session
-from hnnlib.backends.protocol import RATES, Part, Progress, check_finite, header_of, trial_record
+from hnnlib.backends.protocol import RATES, Part, Progress, check_finite, header_of, point_populations, trial_record
 from hnnlib.base.errors import HnnlibError, TrialFailed, UnknownName
 from hnnlib.plan.tables import Plan
 from hnnlib.results.records import Records
@@ -46,14 +46,14 @@ class NeuronEngine:
         return {"rates": self.rates}
 
     def obstacles(self, plan: Plan) -> list[str]:
-        """Return what of the plan this engine can't do: nothing; every mechanism in a plan is NEURON's.
+        """Return what of the plan this engine can't do: point cells; every mechanism in a plan is NEURON's.
 
         Parameters
         ----------
         plan : Plan
             What is to be run.
         """
-        return []
+        return point_populations(plan)
 
     def team_up(self, n_ranks: int) -> None:
         """Make teams of consecutive ranks of this process's MPI job, which then compute trials together.
@@ -99,7 +99,7 @@ class NeuronEngine:
         Returns
         -------
         records : Records
-            Of a part: for `hnnlib.backends.protocol.join_parts`, which also sees whether the trial has diverged.
+            Of a part: for ``hnnlib.backends.protocol.join_parts``, which also sees whether the trial has diverged.
 
         Raises
         ------

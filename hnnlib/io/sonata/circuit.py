@@ -45,20 +45,20 @@ def write_circuit(
     folder : path-like
         The folder; made if it is not there.
     in_both : iterable of str
-        Attributes of node types that are written by node too; see `hnnlib.io.sonata.nodes.write_nodes`.
+        Attributes of node types that are written by node too; see ``hnnlib.io.sonata.nodes.write_nodes``.
     sort : bool
         Whether to sort edges by target, then source.
     compression : 'gzip' or int, optional
         Compress, which libsonata can't read; a number is gzip's level.
     base_dir : str
-        What the manifest's ``$BASE_DIR`` says; see `hnnlib.io.sonata.config.write_config`.
+        What the manifest's ``$BASE_DIR`` says; see ``hnnlib.io.sonata.config.write_config``.
     overwrite : bool
         Whether existing files may be replaced.
 
     Returns
     -------
     config : SimulationConfig
-        What the circuit's config says; with ``run``, ``inputs`` and the like added, `write_config` makes a simulation
+        What the circuit's config says; with ``run``, ``inputs`` and the like added, ``write_config`` makes a simulation
         of it.
 
     Raises

@@ -85,6 +85,15 @@ def test_what_ran_where_is_told():
     assert join_results([join_results(parts), result_of((3,))]).provenance["launcher"] == "serial, joblib"
 
 
+def test_warnings_of_all_parts_are_kept():
+    def part(trial: int, *warnings: str) -> Result:
+        return result_of((trial,), dipole={"method": "kernel", "approximate": True, "warnings": list(warnings)})
+
+    parts = [part(0, "a", "c"), part(1, "a"), part(2, "a", "b")]
+    for order in (parts, parts[::-1]):
+        assert join_results(order).provenance["dipole"]["warnings"] == ["a", "b", "c"]
+
+
 def test_results_without_dipoles_recordings_or_provenance():
     def bare(k):
         return Result(dipoles=[], cell_response=CellResponse(None, [[1.0 + k]], [[k]]), provenance={"trials": [k]})

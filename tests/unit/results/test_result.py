@@ -111,3 +111,26 @@ def test_importing_results_loads_no_heavy_library():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+def test_an_estimated_dipole_is_called_approximate():
+    told = {"method": "kernel", "approximate": True, "scores": {"new seeds": 0.987}, "warnings": []}
+    result = Result(dipoles=[bump(1, -1)] * 2, cell_response=response(), provenance={"dipole": told})
+    assert result.approximate
+    line = "dipole: approximate, by kernels of the point cells' spikes; with true spikes R² 0.99 after smoothing by "
+    line += "30 ms"
+    assert result.summary().splitlines()[1] == line
+    beyond = {**told, "warnings": ["L5_pyramidal gets currents"]}
+    result = Result(dipoles=[bump(1, -1)] * 2, cell_response=response(), provenance={"dipole": beyond})
+    assert result.summary().splitlines()[1] == f"{line}; beyond what they were fitted to: L5_pyramidal gets currents"
+    replay = {**told, "method": "replay", "scores": {}}
+    result = Result(dipoles=[bump(1, -1)] * 2, cell_response=response(), provenance={"dipole": replay})
+    assert "spikes acted (replay)" in result.summary().splitlines()[1]
+
+
+def test_other_dipoles_are_not():
+    none = {"method": "none", "approximate": False, "scores": {}, "warnings": []}
+    for provenance in ({}, {"dipole": none}):
+        result = Result(dipoles=[], cell_response=response(), provenance=provenance)
+        assert not result.approximate
+        assert "approximate" not in result.summary()
