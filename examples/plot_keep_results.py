@@ -53,7 +53,8 @@ viz.save_figure(figure, folder / "average.pdf")
 # ---------------------
 # A network can be kept without a run, in a file of a few kB that can be read and compared. HNN-core's own form, with
 # every pair of cells, is written by :func:`hnnlib.write_network_configuration` and read by
-# :func:`hnnlib.read_network_configuration`.
+# :func:`hnnlib.read_network_configuration`; :func:`hnnlib.network_to_dict` and :func:`hnnlib.dict_to_network` are the
+# same without a file.
 
 hnnlib.write_network(net, folder / "network.json")
 print("the same network:", hnnlib.read_network(folder / "network.json") == net)

@@ -274,10 +274,10 @@ class _Case:
             },
         }
         if self.plan.estimate is not None:
-            from hnnlib.backends.nest.estimate import too_many_spikes
+            from hnnlib.backends.nest.estimate import beyond_training
 
             told = provenance["dipole"]
-            beyond = too_many_spikes(self.plan, records.trials)
+            beyond = beyond_training(self.plan, records.trials)
             provenance["dipole"] = {**told, "warnings": sorted({*told["warnings"], *beyond})}
             for phrase in beyond:
                 logger.warning("dipole by kernels: %s", phrase)

@@ -418,8 +418,9 @@ def _draws(simulated: Simulated, n_averaged: int, stream: np.random.Generator, n
     near = np.clip(near + 0.05 * stream.standard_normal(near.shape), 0.0, 1.0)
     tried = np.vstack([simulated.points, near, stream.random((1000, near.shape[1]))])
     order = np.argsort(-log_probability(tried))
-    mean, _ = emulator.predict(tried[order[:1]])
-    inflation = float(np.sqrt(max((float(np.sum(mean**2)) + beside) / n_directions, 1.0)))
+    mean, variance = emulator.predict(tried[order[:1]])
+    along = float(np.sum(mean**2 / (1.0 + variance)))  # what the emulator's own doubt does not explain
+    inflation = float(np.sqrt(max((along + beside) / n_directions, 1.0)))
     starts = tried[order[:CHAINS]]
     return draws_of(lambda at: log_probability(at, inflation), starts, stream, n_steps), inflation
 

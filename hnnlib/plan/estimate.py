@@ -25,6 +25,7 @@ class Channel:
     tau2: float = quantity(unit="ms", gt=0, doc="decay of its conductance")
     kernel: tuple[float, ...] = sequence(of=number, doc="response to a small event: coefficients (fAm/µS) of the bumps")
     heaviest_uS: float = quantity(0.0, unit="µS", ge=0, doc="heaviest event in the training set; 0: there was none")
+    most_open_uS: float = quantity(0.0, unit="µS", ge=0, doc="largest conductance of a cell in the training set")
 
 
 @documented

@@ -197,7 +197,7 @@ def _gram_of(trial: KernelTrial, name: str, kernels: DipoleKernels, stream: np.r
         if checks
         else (),
         heaviest_uS={
-            c.name: float(bound.weight_uS[bound.channel == k].max(initial=0.0))
+            c.name: float(f"{bound.weight_uS[bound.channel == k].max(initial=0.0):.6g}")
             for k, c in enumerate(kernels.channels)
             if c.name in reached.events
         },
@@ -262,10 +262,16 @@ def _chosen_ridge(kernels: DipoleKernels, fitted: _Gram, checked: _Gram) -> tupl
     limit = lost[best].mean() + lost[best].std() / np.sqrt(len(checks))
     ridge = max(r for r, mean in zip(_RIDGES, lost.mean(axis=1), strict=True) if mean <= limit)
     coefficients = _solved(together, ridge, used).reshape(len(kernels.terms), -1)
+    most = {
+        t.channels[0]: float(g)
+        for t, g in zip(kernels.terms, rounded(together.open_uS), strict=True)
+        if t.signal == "saturation"
+    }
     return ridge, attrs.evolve(
         kernels,
         channels=tuple(
-            attrs.evolve(c, heaviest_uS=float(f"{together.heaviest_uS.get(c.name, 0.0):.6g}")) for c in kernels.channels
+            attrs.evolve(c, heaviest_uS=together.heaviest_uS.get(c.name, 0.0), most_open_uS=most.get(c.name, 0.0))
+            for c in kernels.channels
         ),
         terms=tuple(
             attrs.evolve(term, kernel=rounded(row))

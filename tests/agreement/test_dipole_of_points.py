@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hnnlib.backends.fast.engine import FastEngine
-from hnnlib.backends.nest.estimate import estimate, too_many_spikes
+from hnnlib.backends.nest.estimate import beyond_training, estimate
 from hnnlib.backends.neuron.engine import NeuronEngine
 from hnnlib.compile.build import compile_plan
 from hnnlib.compile.estimate import with_dipole
@@ -64,7 +64,7 @@ def test_kernels_with_true_spikes(unseen: tuple[Plan, list[TrialRecord]]) -> Non
     plan, trials = unseen
     asked = with_dipole(attrs.evolve(plan, probes=()), plan, "kernel")
     assert asked.estimate.warnings == ()
-    assert too_many_spikes(asked, trials) == []
+    assert beyond_training(asked, trials) == []
     found = estimate(asked, {t.trial: spikes_of_cells(plan, t) for t in trials})
     window = np.hamming(round(30.0 / plan.run.dt_ms))
     window /= window.sum()

@@ -16,12 +16,13 @@ from hnnlib.plan.estimate import PopulationKernels
 from hnnlib.plan.tables import Events, Plan
 from hnnlib.results.records import TrialRecord
 
-__all__ = ["estimate", "most_spikes", "too_many_spikes"]
+__all__ = ["beyond_training", "estimate", "most_spikes"]
 
 Spikes = tuple[np.ndarray, np.ndarray]
 """Times (ms) and gids of the cells' spikes in a trial, in any order."""
 
 _WINDOW_MS = 100.0
+_MARGIN = 1.05  # beyond the training set is what is larger by more than 5 %
 
 
 def estimate(
@@ -125,8 +126,8 @@ def most_spikes(cell: np.ndarray, times_ms: np.ndarray) -> int:
     return int(ahead.max(initial=0))
 
 
-def too_many_spikes(plan: Plan, trials: Sequence[TrialRecord]) -> list[str]:
-    """Return which populations fire more than what their dipole kernels were fitted to, one phrase each.
+def beyond_training(plan: Plan, trials: Sequence[TrialRecord]) -> list[str]:
+    """Return where trials leave what dipole kernels were fitted to, one phrase for each population and kind.
 
     Parameters
     ----------
@@ -134,15 +135,32 @@ def too_many_spikes(plan: Plan, trials: Sequence[TrialRecord]) -> list[str]:
         What was run.
     trials : sequence of TrialRecord
         Its trials.
+
+    Returns
+    -------
+    phrases : list of str
+        Of cells that fire more than any in the training set, and of channels in which so many events meet that more
+        conductance is open. Phrases don't name numbers of the trials, so that trials of one run give the same ones.
     """
-    found = []
+    found: dict[str, None] = {}
     for bound in () if plan.estimate is None else plan.estimate.kernels:
-        most = 0
         for trial in trials:
-            cell = trial.spike_gids - bound.gid_start
-            own = (cell >= 0) & (cell < bound.n_cells)
-            most = max(most, most_spikes(cell[own], trial.spike_times_ms[own]))
-        if most > bound.kernels.most_spikes:
-            limit = f"{bound.kernels.most_spikes} times within {_WINDOW_MS:g} ms"
-            found.append(f"cells of {bound.population} fire more than {limit}, the most they were fitted to")
+            found.update(dict.fromkeys(_beyond(plan, bound, trial)))
+    return list(found)
+
+
+def _beyond(plan: Plan, bound: PopulationKernels, trial: TrialRecord) -> list[str]:
+    found = []
+    cell = trial.spike_gids - bound.gid_start
+    own = (cell >= 0) & (cell < bound.n_cells)
+    if most_spikes(cell[own], trial.spike_times_ms[own]) > bound.kernels.most_spikes:
+        limit = f"{bound.kernels.most_spikes} times within {_WINDOW_MS:g} ms"
+        found.append(f"cells of {bound.population} fire more than {limit}, the most they were fitted to")
+    tstop = plan.run.n_steps * plan.run.dt_ms
+    reached = arrivals(bound, trial.spike_times_ms, trial.spike_gids.astype(np.int64), plan.n_gids, tstop)
+    for channel in bound.kernels.channels:
+        # without any in training the weights have said it
+        if 0 < _MARGIN * channel.most_open_uS < reached.conductance.get(channel.name, np.zeros(1)).max():
+            limit = f"{channel.most_open_uS:.3g} µS of {channel.name}"
+            found.append(f"cells of {bound.population} open more than {limit}, the most they were fitted to")
     return found

@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 import pytest
 
-from hnnlib.backends.nest.estimate import estimate, most_spikes, too_many_spikes
+from hnnlib.backends.nest.estimate import beyond_training, estimate, most_spikes
 from hnnlib.backends.nest.features import arrivals, bumps
 from hnnlib.compile.build import compile_plan
 from hnnlib.plan.estimate import Channel, DipoleKernels, PopulationKernels, Term
@@ -208,11 +208,25 @@ def test_more_spikes_than_in_training_are_told(plan: Plan) -> None:
         record = TrialRecord(
             trial=0, spike_times_ms=np.array(times), spike_gids=np.full(len(times), 1, np.int32), samples={}, cpu_s=0.0
         )
-        return too_many_spikes(asked, [record])
+        return beyond_training(asked, [record])
 
     assert told([1.0, 2.0]) == []
     assert told([1.0, 2.0, 3.0]) == ["cells of left fire more than 2 times within 100 ms, the most they were fitted to"]
-    assert too_many_spikes(plan, []) == []
+    assert beyond_training(plan, []) == []
+
+
+def test_more_conductance_than_in_training_is_told(plan: Plan) -> None:
+    def told(most_open_uS: float) -> list[str]:
+        channel = attrs.evolve(kernels().channels[0], most_open_uS=most_open_uS)
+        bound = bound_to(kernels(channels=(channel,)), [7, 7], [1, 1], [0.02, 0.02], [0.0, 0.0])
+        asked = attrs.evolve(plan, estimate=Estimate(method="kernel", probes=(), kernels=(bound,)))
+        record = TrialRecord(
+            trial=0, spike_times_ms=np.array([10.0]), spike_gids=np.array([7], np.int32), samples={}, cpu_s=0.0
+        )
+        return beyond_training(asked, [record, record])
+
+    assert told(0.04) == []
+    assert told(0.03) == ["cells of left open more than 0.03 µS of d.ampa, the most they were fitted to"]
 
 
 def test_replay_hands_all_spikes_to_the_engine(plan: Plan) -> None:

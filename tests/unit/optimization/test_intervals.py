@@ -62,7 +62,7 @@ def test_a_straight_line_has_the_known_intervals():
     np.testing.assert_allclose((high - low)[:2], 2 * 1.645 * sd, rtol=0.2)
     assert found.n_simulated == 20 * 3 * 28
     # of what does nothing, one knows the bounds
-    assert 0.9 < found.width[2] < 1.1
+    assert 0.85 < found.width[2] < 1.1
     assert (found.width[:2] < 0.25).all()
     assert "hardly known" in found.summary().splitlines()[3]
     assert found.inflation == pytest.approx(1.0, abs=0.2)
@@ -90,9 +90,9 @@ def test_intervals_hold_the_known_values_as_often_as_they_say():
 def test_a_target_that_the_model_cannot_make_widens_all():
     fit = {"a": 4.0, "b": 0.06, "c": 0.0}
     right = intervals(Line(np.array([0.4, 0.6, 0.5])), fit, n_trials=10, rounds=2)
-    wrong = intervals(Line(np.array([0.4, 0.6, 0.5]), wrong=1.0), fit, n_trials=10, rounds=2)
-    assert wrong.inflation > 3
-    assert (wrong.width[:2] > 1.6 * right.width[:2]).all()
+    wrong = intervals(Line(np.array([0.4, 0.6, 0.5]), wrong=2.0), fit, n_trials=10, rounds=2)
+    assert wrong.inflation > 6
+    assert (wrong.width[:2] > 1.8 * right.width[:2]).all()
     assert f"{wrong.inflation:.3g} times" in wrong.summary()
 
 
