@@ -101,7 +101,8 @@ def accuracy(n_seeds: int) -> Iterator[str]:
     for case, network, tstop in cases():
         ours, theirs = [], []
         signals: dict[str, list[np.ndarray]] = {"real": [], "kernel": [], "replay": [], "true": [], "exact": []}
-        for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
+        n = n_seeds if case.startswith("default") else -(-n_seeds // 2)
+        for seed in range(FIRST_SEED, FIRST_SEED + n):
             plan = compile_plan(network, hn.RunSpec(tstop=tstop, seed=seed))
             real = fast.run(plan, [0]).trials[0]
             reduced = reduce_plan(plan, cells, DT)
@@ -140,7 +141,10 @@ def accuracy(n_seeds: int) -> Iterator[str]:
             f"| {case} | {each['kernel']} | {each['replay']} | {each['true']} | {each['exact']} | "
             f"{r2(mean['real'], mean['kernel']):.2f} | {r2(mean['real'], mean['replay']):.2f} |"
         )
-    yield f"{n_seeds} seeds that nothing was fitted to; 10 × 10 column; NEST's step {DT} ms.\n"
+    yield (
+        f"{n_seeds} seeds that nothing was fitted to, half as many for gamma and alpha; 10 × 10 column; NEST's step "
+        f"{DT} ms.\n"
+    )
     yield from spikes
     yield f"\nR² of the aggregate dipole, smoothed over {SMOOTH_MS:g} ms: median over single trials (range).\n"
     yield from dipoles

@@ -12,6 +12,9 @@ weight, and let a fit find them again.
 # The target is the mean of ten trials of a small column, smoothed and scaled as a recording would be. The drives of
 # parameter files fire alike in every run; without event seeds of their own, their spikes depend on the run's seed.
 
+import tempfile
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 
 import hnnlib
@@ -38,7 +41,8 @@ target = hnnlib.Target(dipole.times[::20], dipole.data["agg"][::20], n_averaged=
 # What may change, and what is to be small
 # ----------------------------------------
 # Each free parameter is a path into the network with bounds. The weight is searched on a logarithmic scale. Every
-# evaluation simulates the same two trials, from another seed than the target.
+# evaluation simulates the same two trials, from another seed than the target. Where all times, spreads and weights of
+# some drives are to be free, ``hnnlib.free_of_drives(net, ["evprox1", "evdist1"])`` lists them.
 
 free = [
     hnnlib.Free("drives.evprox1.mu", 20.0, 40.0),
@@ -51,10 +55,12 @@ problem = hnnlib.Problem(net, free, objective, tstop=90.0, dt=0.05, n_trials=2)
 # %%
 # The fit
 # -------
-# With ``out="fit.h5"`` every evaluation would be kept as it ends, and the fit could go on after a stop.
+# Every evaluation is kept as it ends: a fit that was stopped goes on with ``resume=True``, and `read_fit` reads what is
+# there, while it runs, too.
 
-fit = hnnlib.fit(problem, hnnlib.optimization.Regression(samples=24), max_trials=200)
-print(fit.summary())
+file = Path(tempfile.mkdtemp()) / "fit.h5"
+fit = hnnlib.fit(problem, hnnlib.optimization.Regression(samples=24), max_trials=200, out=file)
+print(hnnlib.read_fit(file).summary())
 for path, value in truth.items():
     print(f"{path}: {fit.best[path]:.4g}, in truth {value:.4g}")
 

@@ -33,9 +33,7 @@ from hnnlib.spec.run import Record, RunSpec
 
 __all__ = ["fit_point_cells", "volleys"]
 
-_WEIGHTS = immutabledict(
-    {"its drives": 3.0, "its drives among point cells": 3.0, "volleys": 0.5, "alpha": 0.3}
-)
+_WEIGHTS = immutabledict({"its drives": 3.0, "its drives among point cells": 3.0, "volleys": 0.5, "alpha": 0.3})
 """How much conditions count, all others 1: the network's own drives are what it is made for."""
 
 
@@ -96,8 +94,9 @@ def fit_point_cells(
     Notes
     -----
     Each cell of the detailed runs teaches alone: a candidate gets the events that it received, and is to fire when it
-    fired (``lessons``, ``score``). Candidates are bred by covariance matrix adaptation (``search``). Rounds are those of Ross
-    et al. 2011, Proc AISTATS 15:627: who only ever saw what the teacher ran into does not know what to do elsewhere.
+    fired (``lessons``, ``score``). Candidates are bred by covariance matrix adaptation (``search``). Rounds are those
+    of Ross et al. 2011, Proc AISTATS 15:627: who only ever saw what the teacher ran into does not know what to do
+    elsewhere.
     """
     if not network.drives:
         raise InvalidValue("network.drives", {}, "must drive the network that point cells are fitted to")

@@ -34,7 +34,7 @@ def papers(provenance: Mapping[str, Any]) -> dict[str, list[str]]:
     network = provenance.get("network", {})
     populations = network.get("populations", {}).values()
     drives = network.get("drives", {}).values()
-    used = [m for p in populations for s in p["cell"]["sections"].values() for m in s.get("mechanisms", {})]
+    used = [m for p in populations for s in p["cell"].get("sections", {}).values() for m in s.get("mechanisms", {})]
     methods = [electrodes.get("method") for electrodes in network.get("electrodes", {}).values()]
     sources = ["SpikesFromSonata"] if "files" in provenance else []
     sources += [drive.get("origin", {}).get("source") for drive in drives]

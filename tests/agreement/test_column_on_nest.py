@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 import pytest
 
 import hnnlib as hn
@@ -61,7 +62,8 @@ def test_simulate_reduces_the_column_by_itself(column):
     assert result.provenance["run"]["dt"] == DT
     assert result.cell_response.vsec[0][0]["soma"].shape == (301,)
     again = hn.simulate(column, tstop=30.0, engine=hn.NestEngine(dt=DT, dipole="none"))
-    assert again.cell_response.spike_times[0] == result.cell_response.spike_times[0]
+    assert len(again.cell_response.spike_times[0]) > 50
+    np.testing.assert_array_equal(again.cell_response.spike_times[0], result.cell_response.spike_times[0])
 
 
 def test_what_point_cells_cannot_give_is_refused(column):
@@ -78,28 +80,23 @@ def test_a_changed_cell_is_refused_with_the_command(default_params):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """Point cells of a 3 by 3 column after three generations, twice."""
-    folder = tmp_path_factory.mktemp("reduce")
-    words = ["reduce", "default", "--mesh", "3x3", "--quick", "--quiet", "--from-scratch"]
-    for name in ("one.json", "two.json"):
-        assert main([*words, "--out", str(folder / name)]) == 0
-    return folder
+    """Point cells of a 3 by 3 column after a few generations."""
+    file = tmp_path_factory.mktemp("reduce") / "cells.json"
+    words = ["reduce", "default", "--mesh", "3x3", "--quick", "--quiet", "--from-scratch", "--out", str(file)]
+    assert main(words) == 0
+    return file
 
 
 def test_the_command_fits_cells_that_run(written, column):
-    cells = read_point_cells(written / "one.json")
+    cells = read_point_cells(written)
     assert [cell.names for cell in cells] == [("L2_basket", "L5_basket"), ("L2_pyramidal",), ("L5_pyramidal",)]
     for cell in cells:
         assert cell.provenance["engine"] == "fast"
         assert set(cell.errors) == {"single cells", "network"}
         assert set(cell.errors["network"]) == set(cell.names)
-    engine = hn.NestEngine(dt=DT, dipole="none", point_cells=written / "one.json")
+    engine = hn.NestEngine(dt=DT, dipole="none", point_cells=written)
     result = hn.simulate(column, tstop=60.0, engine=engine)
     assert len(result.cell_response.spike_times[0]) > 50
-
-
-def test_the_same_seed_gives_the_same_cells(written):
-    assert (written / "one.json").read_bytes() == (written / "two.json").read_bytes()
 
 
 def test_a_network_without_drives_teaches_nothing(default_params):

@@ -26,6 +26,12 @@ NO_EXAMPLE = {
     "vector_unit": "a fact of the machine",
     "check_writable": "what simulate does with its argument out",
     "check_figure_path": "the same for a figure",
+    "install_as_hnn_core": "for scripts that know no other name of ours",
+    **dict.fromkeys(
+        ("fit_point_cells", "fit_kernels", "shipped_point_cells", "write_point_cells", "write_dipole_kernels"),
+        "the work of `hnnlib reduce`, which takes an hour",
+    ),
+    "plot_calibration": "needs thousands of simulations",
 }
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-# these show pieces of scripts, with clusters and files that are not here; tests/agreement has what they tell
-ELSEWHERE = {"sonata.md", "where-to-run.md"}
+# these show pieces of scripts, with clusters, files and recordings that are not here; other tests have what they tell
+ELSEWHERE = {"sonata.md", "where-to-run.md", "fitting.md"}
 
 
 def blocks(page: Path) -> list[str]:

@@ -19,6 +19,7 @@ from hnnlib.results.references import REFERENCES
 from hnnlib.results.result import Result
 from hnnlib.spec.drives import SpikeTrainDrive
 from hnnlib.spec.network import Electrodes, NetworkSpec, Population
+from hnnlib.spec.points import PointCellSpec
 
 WEIGHTS = dict.fromkeys(WEIGHT_KEYS, 0.001)
 
@@ -47,6 +48,11 @@ def test_channels_are_those_of_the_cells():
     cells = {"mine": Population(cell=basket(distal=True))}
     found = papers(provenance(NetworkSpec(populations=cells), engine="nest"))
     assert found == {"Ion channels": ["hodgkin1952"], "Simulator": ["gewaltig2007"]}
+
+
+def test_point_cells_have_no_channels():
+    cells = {"lif": Population(cell=PointCellSpec(model="iaf_psc_alpha"))}
+    assert papers(provenance(NetworkSpec(populations=cells), engine="nest")) == {"Simulator": ["gewaltig2007"]}
 
 
 def test_a_reference_of_the_user_stands_as_it_is():
