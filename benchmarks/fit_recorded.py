@@ -58,7 +58,7 @@ def free_parameters(net: hn.Network) -> list[hn.Free]:
     for name, drive in net.spec.drives.items():
         if not isinstance(drive, hn.EvokedDrive) or not any(any(row.values()) for row in drive.weights.values()):
             continue  # the files have other drives too, of no weight
-        found += hn.free_of_drives(net, name, mu=(-12.0, 12.0), sigma=(0.4, 2.5), weights=None)
+        found += hn.free_of_drives(net, name, mu=(-15.0, 30.0), sigma=(0.4, 2.5), weights=None)
         for target, receptors in drive.weights.items():
             if target.endswith("pyramidal"):
                 receptor, weight = max(receptors.items(), key=lambda item: item[1])

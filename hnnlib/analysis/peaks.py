@@ -41,8 +41,8 @@ def find_peaks(
 ) -> tuple[Peak, ...]:
     """Return the positive peaks and negative troughs of a trace in the order of time.
 
-    A positive peak is a local maximum above zero, a trough a local minimum below zero (``scipy.signal.find_peaks``); the
-    ends of the trace are none.
+    A positive peak is a local maximum above zero, a trough a local minimum below zero (``scipy.signal.find_peaks``);
+    the ends of the trace are none.
 
     Parameters
     ----------

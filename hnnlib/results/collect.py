@@ -115,9 +115,7 @@ def _cell_response(records: Records) -> CellResponse:
         spike_types=[names[kind[t.spike_gids]] for t in records.trials],
         times=header.times(),
         gid_ranges=header.gid_ranges,
-        states={
-            name.removeprefix(_STATE): _traces(records, name) for name in header.probes if name.startswith(_STATE)
-        },
+        states={name.removeprefix(_STATE): _traces(records, name) for name in header.probes if name.startswith(_STATE)},
         **{name: _traces(records, probe) for name, probe in _TRACES.items() if probe in header.probes},
     )
 

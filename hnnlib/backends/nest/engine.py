@@ -252,6 +252,8 @@ def _simulate(kernel: Kernel, plan: Plan, trial: int, progress: Progress | None)
         for first in range(0, steps, size):
             last = min(first + size, steps)
             nest.Run(round((last - first) * dt, 6))
-            if progress is not None and ((last - told) * _SIGNS_OF_LIFE >= steps or last == steps):
+            # the trial's end is told once, when the recorders have caught up
+            due = (last - told) * _SIGNS_OF_LIFE >= steps and last < plan.run.n_steps
+            if progress is not None and (due or last == steps):
                 told = last
                 progress(trial, min(last * dt, plan.run.tstop_ms))
