@@ -262,12 +262,12 @@ def test_workers_do_the_same_as_this_process():
         same(trial, alone[trial.trial])
 
 
-def test_a_thread_of_its_own_waits_its_turn():
+def test_a_second_thread_is_refused():
     plan = noisy(n_trials=3, seed=4)
     engine = NestEngine()
-    alone = {t.trial: t for t in engine.run(plan, range(3)).trials}
-    for records in JoblibLauncher(2, "threading").run(engine, plan, range(3)):
-        same(records.trials[0], alone[records.trials[0].trial])
+    engine.run(plan, [0])
+    with pytest.raises(SimulationError, match="can't run in two threads.*backend 'loky'"):
+        list(JoblibLauncher(2, "threading").run(engine, plan, range(3)))
 
 
 def test_ranks_have_whole_trials():

@@ -110,9 +110,7 @@ class NestEngine:
         MissingPackage, MPIUnavailable
             If NEST is not installed, or is one that takes all ranks of an MPI job for one simulation.
         """
-        nest = kernel()
-        with nest.lock:
-            found = obstacles(nest, plan, self.local_num_threads)
+        found = obstacles(kernel(), plan, self.local_num_threads)
         moved = moved_delays(plan.edges.delay_ms[plan.live_edges()], plan.run.dt_ms)
         if not found and moved is not None:
             logger.warning(
@@ -143,18 +141,17 @@ class NestEngine:
         TrialFailed
             If a trial can't be run to its end, with its number and the cause.
         SimulationError
-            In a process that was forked from one in which NEST runs.
+            In a process that was forked from one in which NEST runs, or in a second thread.
         MissingPackage, MPIUnavailable
             As `obstacles`.
         """
         nest = kernel()
         measured: dict[int, _Measured] = {}
-        with nest.lock:
-            for trial in trials:
-                try:
-                    measured[trial] = self._measure(nest, plan, trial, progress)
-                except nest.errors as error:
-                    raise TrialFailed(trial, f"NEST: {error}") from error
+        for trial in trials:
+            try:
+                measured[trial] = self._measure(nest, plan, trial, progress)
+            except nest.errors as error:
+                raise TrialFailed(trial, f"NEST: {error}") from error
         begin = time.process_time()
         estimated = _estimated(plan, measured)
         share_s = (time.process_time() - begin) / max(1, len(measured))

@@ -48,7 +48,7 @@ def _no_banner() -> Iterator[None]:
 
 
 class Kernel:
-    """The module ``nest``, and the lock that whoever uses it holds.
+    """The module ``nest``, and who may use it.
 
     Raises
     ------
@@ -59,8 +59,7 @@ class Kernel:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.pid = os.getpid()
+        self.pid, self.thread = os.getpid(), threading.get_ident()
         try:
             with _no_banner(), _no_rank():
                 import nest
@@ -108,13 +107,18 @@ def kernel() -> Kernel:
         As `Kernel`.
     SimulationError
         In a process that was forked from one in which NEST runs: its threads are not there, and it may wait for them
-        for ever.
+        for ever. In another thread than that which called first: NEST keeps memory by thread, and the process can die.
     """
     found = _kernel()
     if found.pid != os.getpid():
         raise SimulationError(
             "NEST can't run in a process that was forked from one in which it runs; take processes that start afresh "
             "(JoblibBackend's backend 'loky')"
+        )
+    if found.thread != threading.get_ident():
+        raise SimulationError(
+            "NEST can't run in two threads of a process, one after the other neither; take processes (JoblibBackend's "
+            "backend 'loky')"
         )
     return found
 
