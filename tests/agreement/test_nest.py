@@ -262,6 +262,19 @@ def test_workers_do_the_same_as_this_process():
         same(trial, alone[trial.trial])
 
 
+def test_modules_that_are_loaded_later_share_nothing():
+    # with NEST's flags h5py and libsonata would use one HDF5 of two
+    code = """
+import sys
+before = sys.getdlopenflags()
+from hnnlib.backends.nest.kernel import kernel
+kernel()
+print(sys.getdlopenflags() == before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
 def test_a_second_thread_is_refused():
     plan = noisy(n_trials=3, seed=4)
     engine = NestEngine()

@@ -12,7 +12,7 @@ import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 # these show pieces of scripts, with clusters, files and recordings that are not here; other tests have what they tell
-ELSEWHERE = {"sonata.md", "where-to-run.md", "fitting.md"}
+ELSEWHERE = {"sonata.md", "where-to-run.md", "fitting.md", "uncertainty.md"}
 
 
 def blocks(page: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,13 +36,18 @@ def _no_rank() -> Iterator[None]:
 
 
 @contextmanager
-def _no_banner() -> Iterator[None]:
-    """Keep NEST from greeting on standard output when it is imported."""
-    before = os.environ.get("PYNEST_QUIET")
+def _as_guest() -> Iterator[None]:
+    """Keep NEST, while it is imported, from greeting on standard output and from sharing what later modules load.
+
+    It asks for shared symbols (RTLD_GLOBAL) for the rest of the process; two modules that each bring an HDF5 of their
+    own, h5py and libsonata for one, would then use one of the two.
+    """
+    before, flags = os.environ.get("PYNEST_QUIET"), sys.getdlopenflags()
     os.environ["PYNEST_QUIET"] = "1"
     try:
         yield
     finally:
+        sys.setdlopenflags(flags)
         del os.environ["PYNEST_QUIET"]
         if before is not None:
             os.environ["PYNEST_QUIET"] = before
@@ -61,7 +67,7 @@ class Kernel:
     def __init__(self) -> None:
         self.pid, self.thread = os.getpid(), threading.get_ident()
         try:
-            with _no_banner(), _no_rank():
+            with _as_guest(), _no_rank():
                 import nest
         except ImportError as error:
             raise MissingPackage(PACKAGE, EXTRA) from error
