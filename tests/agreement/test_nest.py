@@ -279,7 +279,7 @@ def test_a_second_thread_is_refused():
     plan = noisy(n_trials=3, seed=4)
     engine = NestEngine()
     engine.run(plan, [0])
-    with pytest.raises(SimulationError, match="can't run in two threads.*backend 'loky'"):
+    with pytest.raises(SimulationError, match=r"can't run in two threads.*backend 'loky'"):
         list(JoblibLauncher(2, "threading").run(engine, plan, range(3)))
 
 
