@@ -305,8 +305,8 @@ def test_runs_that_can_not_be_by_command(hnnlib, name):
     [
         (
             {"vsecs": "soma"},
-            "record: 'vsecs' is no field of Record (has vsec, isec, ca, states, cells, cell_dipoles, every); did you mean "
-            "'vsec'?",
+            "record: 'vsecs' is no field of Record (has vsec, isec, ca, states, cells, cell_dipoles, every); "
+            "did you mean 'vsec'?",
         ),
         ({"vsec": "smoa"}, "record.vsec: 'smoa'"),
         ({"isec": ["apical_tuff"]}, "did you mean 'apical_tuft'?"),
