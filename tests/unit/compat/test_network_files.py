@@ -86,6 +86,14 @@ def test_their_form_alone_compiles_to_the_same_plan(model, mesh):
     assert same_plan(net, dict_to_network(in_their_form(net))) == []
 
 
+def test_a_single_column_of_cells():
+    # one cell a layer says nothing of a distance, and a network may lack classes of connections: HNN-core fails on both
+    net = hnnlib.jones_2009_model(mesh_shape=(1, 1), add_drives_from_params=True)
+    assert same_plan(net, dict_to_network(in_their_form(net))) == []
+    net.clear_connectivity()
+    assert same_plan(net, dict_to_network(in_their_form(net))) == []
+
+
 def test_forced_events_and_clamps_come_back(tmp_path):
     net = rich()
     net.add_synaptic_events("volley", [5.0], pre="L2_pyramidal", post="L5_pyramidal", mode="isolate")

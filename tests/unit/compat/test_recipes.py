@@ -334,6 +334,32 @@ def test_more_ranks_than_cells(hnn_core, small):
         hnn_core.simulate_dipole(small, tstop=10.0)
 
 
+def test_a_broken_transport_of_mpi(hnn_core, small):
+    pytest.importorskip("mpi4py")
+    evoked(small)
+    with pytest.raises(RuntimeError), hnn_core.MPIBackend(n_procs=2, mpi_cmd="false"):
+        hnn_core.simulate_dipole(small, tstop=10.0)
+
+
+def test_steps_of_an_evoked_fit(small):
+    # HNN-core cuts a response into chunks, each with its drives, and ends with all of them
+    from hnnlib import Problem, free_of_drives
+    from hnnlib.optimization.stepwise import stepwise
+    from hnnlib.optimization.waveform import RMSE
+    from hnnlib.results.dipole import Dipole
+
+    for name, mu in (("first", 20.0), ("second", 100.0)):
+        evoked(small, name, mu=mu)
+    free = free_of_drives(small, ["first", "second"])
+    target = Dipole(np.arange(0.0, 150.0), np.zeros(150))
+    search = stepwise(Problem(small, free, RMSE(target), tstop=150.0))
+    assert [stage.drive for stage in search.stages] == ["first", "second"]
+    columns = [k for stage in search.stages for k in stage.columns]
+    assert sorted(columns) == list(range(len(free)))
+    assert search.stages[0].weights[60] > 0.99  # the second is yet to come
+    assert search.stages[0].weights[120] < 0.01
+
+
 def test_renaming(small):
     evoked(small)
     before = small.copy()
