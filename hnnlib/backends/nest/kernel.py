@@ -39,9 +39,11 @@ def _no_rank() -> Iterator[None]:
 def _as_guest() -> Iterator[None]:
     """Keep NEST, while it is imported, from greeting on standard output and from sharing what later modules load.
 
-    It asks for shared symbols (RTLD_GLOBAL) for the rest of the process; two modules that each bring an HDF5 of their
-    own, h5py and libsonata for one, would then use one of the two.
+    It asks for shared symbols (RTLD_GLOBAL) for itself, for what it imports (h5py) and for the rest of the process. Two
+    modules that each bring an HDF5 of their own, h5py and libsonata, would then use one of the two.
     """
+    import h5py  # noqa: F401  now, before NEST does
+
     before, flags = os.environ.get("PYNEST_QUIET"), sys.getdlopenflags()
     os.environ["PYNEST_QUIET"] = "1"
     try:
