@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from typing import Any, TypeVar
 
@@ -37,7 +37,16 @@ from hnnlib.results.result import Result
 from hnnlib.spec.network import NetworkSpec
 from hnnlib.spec.run import Record, RunSpec
 
-__all__ = ["by_leader", "chosen_engine", "chosen_launcher", "record_of", "simulate", "simulate_dipole", "simulate_many"]
+__all__ = [
+    "by_leader",
+    "chosen_engine",
+    "chosen_launcher",
+    "record_of",
+    "simulate",
+    "simulate_dipole",
+    "simulate_many",
+    "stream_trials",
+]
 
 T = TypeVar("T")
 
@@ -247,6 +256,44 @@ def simulate_many(
         case.result(done[number], launcher.name, settled.get(number), case.plan_s, time.perf_counter() - case.begin)
         for number, case in enumerate(cases)
     ]
+
+
+def stream_trials(
+    net: Any,
+    *,
+    tstop: float,
+    dt: float = 0.025,
+    n_trials: int = 1,
+    seed: int = 0,
+    engine: str | Engine | None = None,
+    launcher: str | Launcher | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, Any], Generator[Records, None, None]]:
+    """Prepare a run whose records the caller keeps; they come as trials end, in any order.
+
+    Parameters
+    ----------
+    net, tstop, dt, n_trials, seed, engine, launcher
+        As in `simulate`.
+    progress : callable, optional
+        Called as ``progress(trial, t_ms)``.
+
+    Returns
+    -------
+    provenance : dict
+        What all trials have in common.
+    records : generator of Records
+        Nothing runs before the first is asked for; closing it ends the work.
+
+    Raises
+    ------
+    InvalidValue, UnsupportedPlan
+        As in `simulate`; the generator raises `TrialFailed`.
+    """
+    launcher = chosen_launcher(launcher)
+    case = _prepare(net, tstop, dt, n_trials, seed, None, engine, None)
+    provenance = {**case.provenance, "launcher": launcher.name}
+    return provenance, launcher.run(case.engine, case.plan, range(n_trials), progress)
 
 
 @attrs.frozen(kw_only=True)
@@ -536,6 +583,7 @@ def _undriven(plan: Plan) -> Plan:
 
 def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine) -> dict[str, Any]:
     live = plan.live_edges()
+    told = to_plain(network)
     dropped = {
         "weight 0": int((plan.edges.weight == 0).sum()),
         "delay beyond the run": int((~live & (plan.edges.weight != 0)).sum()),
@@ -549,9 +597,9 @@ def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine) 
         "engine": engine.name,
         "engine options": to_plain(engine.options),
         "seed": run.seed,
-        "network": to_plain(network),
+        "network": told,
         "run": to_plain(run),
-        "digest": digest(network),
+        "digest": digest(told),
         "connections": len(plan.edges),
         "connections left out": dropped,
         "mechanisms": {

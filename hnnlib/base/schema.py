@@ -222,9 +222,11 @@ def sequence(default: Any = attrs.NOTHING, *, of: Any = None, optional: bool = F
     return attrs.field(default=default, converter=_converter(check), metadata={"doc": doc})
 
 
-def checked(check: Callable[[Any, str], Any], default: Any = attrs.NOTHING, *, doc: str = "") -> Any:
-    """Declare a field that ``check(value, path)`` converts or refuses."""
-    return attrs.field(default=default, converter=_converter(check), metadata={"doc": doc})
+def checked(
+    check: Callable[[Any, str], Any], default: Any = attrs.NOTHING, *, doc: str = "", rare: bool = False
+) -> Any:
+    """Declare a field that ``check(value, path)`` converts or refuses; a rare one is not written where it is None."""
+    return attrs.field(default=default, converter=_converter(check), metadata={"doc": doc, "rare": rare})
 
 
 def nested(kind: Any, default: Any = attrs.NOTHING, *, doc: str = "") -> Any:
@@ -309,7 +311,10 @@ def to_plain(value: Any) -> Any:
     if attrs.has(type(value)):
         kind = getattr(type(value), "kind", None)
         plain = {} if kind is None else {"kind": kind}
-        plain.update({f.name: to_plain(getattr(value, f.name)) for f in attrs.fields(type(value))})
+        for field in attrs.fields(type(value)):
+            item = getattr(value, field.name)
+            if item is not None or not field.metadata.get("rare"):
+                plain[field.name] = to_plain(item)
         return plain
     if isinstance(value, Mapping):
         return {k: to_plain(v) for k, v in value.items()}

@@ -9,11 +9,11 @@ import numpy as np
 
 from hnnlib.base.schema import within
 from hnnlib.plan.tables import Density, PointModel, Sections, Segments, Sites, Template
-from hnnlib.spec.cells import CellSpec
+from hnnlib.spec.cells import CellSpec, SectionSpec
 from hnnlib.spec.points import POINT_SECTIONS, PointCellSpec
 from hnnlib.spec.profiles import evaluate
 
-__all__ = ["make_point_template", "make_template"]
+__all__ = ["make_point_template", "make_template", "point_segments"]
 
 
 def _sections(cell: CellSpec) -> tuple[Sections, np.ndarray]:
@@ -38,19 +38,73 @@ def _sections(cell: CellSpec) -> tuple[Sections, np.ndarray]:
         first_segment=(np.cumsum(nseg) - nseg).astype(np.int32),
         start_um=ends[:, 0],
         end_um=ends[:, 1],
+        points_um=tuple(_points(s) for s in parts) if any(s.points is not None for s in parts) else (),
     )
     return sections, distance
+
+
+def _points(section: SectionSpec) -> np.ndarray | None:
+    """Return a section's points as NEURON holds them, in single precision."""
+    return None if section.points is None else np.array(section.points, np.float32).astype(float)
 
 
 def _segments(sections: Sections, distance: np.ndarray) -> Segments:
     section = np.repeat(np.arange(len(sections.names), dtype=np.int32), sections.nseg)
     k = np.arange(len(section)) - sections.first_segment[section]
     n = sections.nseg[section]
-    return Segments(
+    length = sections.L_um[section] / n
+    diam = sections.diam_um[section]
+    span = sections.end_um[section] - sections.start_um[section]
+    borders = [sections.start_um[section] + (share / n)[:, None] * span for share in (k, k + 0.5, k + 1)]
+    # from border to border; half of it is exact, so that the sum of two halves is, too
+    resistance = 0.01 * sections.Ra_ohm_cm[section] * length / (np.pi * diam**2 / 4)
+    segments = Segments(
         section=section,
         x=(2 * k + 1) / (2 * n),
         distance_um=distance[section] + sections.L_um[section] * (2 * k + 1) / (2 * n),
+        start_um=borders[0],
+        centre_um=borders[1],
+        end_um=borders[2],
+        area_um2=np.pi * diam * sections.L_um[section] / n,
+        diam_um=diam.copy(),
+        near_MOhm=resistance / 2,
+        far_MOhm=resistance / 2,
     )
+    for i, points in enumerate(sections.points_um):
+        if points is not None:
+            rows = slice(int(sections.first_segment[i]), int(sections.first_segment[i] + sections.nseg[i]))
+            for name, column in _frusta(points, int(sections.nseg[i]), float(sections.Ra_ohm_cm[i])).items():
+                getattr(segments, name)[rows] = column
+    return segments
+
+
+def _frusta(points: np.ndarray, nseg: int, ra: float) -> dict[str, np.ndarray]:
+    """Cut a path of frusta into segments of one length.
+
+    Membrane and axial resistance are integrals over the frusta, of which a piece between diameters a and b of length s
+    has the lateral area ``pi (a + b) / 2 sqrt(s² + (a - b)² / 4)`` and the resistance ``4 Ra s / (pi a b)``; as NEURON has
+    it (Hines & Carnevale 1997, Neural Comput 9:1179, and its treatment of 3-D points).
+    """
+    arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points[:, :3], axis=0), axis=1))])
+    borders = arc[-1] * np.arange(2 * nseg + 1) / (2 * nseg)  # of halves of segments
+    at = np.unique(np.concatenate([arc, borders]))
+    column = [np.interp(at, arc, points[:, j]) for j in range(4)]
+    step, a, b = np.diff(at), column[3][:-1], column[3][1:]
+    area = np.pi * (a + b) / 2 * np.sqrt(step**2 + (a - b) ** 2 / 4)
+    resistance = 0.01 * ra * step * 4 / (np.pi * a * b)
+    first = np.searchsorted(at, borders[:-1])
+    halves = {"area": np.add.reduceat(area, first), "ohm": np.add.reduceat(resistance, first)}
+    diam = np.add.reduceat((a + b) / 2 * step, first).reshape(nseg, 2).sum(axis=1) / (arc[-1] / nseg)
+    place = np.column_stack([np.interp(borders, arc, points[:, j]) for j in range(3)])
+    return {
+        "start_um": place[:-1:2],
+        "centre_um": place[1::2],
+        "end_um": place[2::2],
+        "area_um2": halves["area"].reshape(nseg, 2).sum(axis=1),
+        "diam_um": diam,
+        "near_MOhm": halves["ohm"][::2],
+        "far_MOhm": halves["ohm"][1::2],
+    }
 
 
 def _densities(cell: CellSpec, sections: Sections, segments: Segments) -> tuple[Density, ...]:
@@ -91,6 +145,21 @@ def _sites(cell: CellSpec, sections: Sections) -> Sites:
     )
 
 
+def point_segments(distance: float = 0.0) -> Segments:
+    """Return the one segment of a cell without extent.
+
+    Parameters
+    ----------
+    distance : float
+        Path distance of its centre (µm).
+    """
+    none, place = np.zeros(1), np.zeros((1, 3))
+    return Segments(
+        section=np.zeros(1, np.int32), x=np.full(1, 0.5), distance_um=np.full(1, float(distance)),
+        start_um=place, centre_um=place, end_um=place, area_um2=none, diam_um=none, near_MOhm=none, far_MOhm=none,
+    )  # fmt: skip
+
+
 def make_point_template(
     name: str, point: PointModel, receptors: Sequence[str] = (), ports: Sequence[Mapping[str, float]] = ()
 ) -> Template:
@@ -125,7 +194,7 @@ def make_point_template(
             start_um=np.zeros((1, 3)),
             end_um=np.zeros((1, 3)),
         ),
-        segments=Segments(section=zero, x=0.5 * one, distance_um=0.0 * one),
+        segments=point_segments(),
         densities=(),
         sites=Sites(
             section=np.zeros(len(ports), np.int32),

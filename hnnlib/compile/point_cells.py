@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+from immutabledict import immutabledict
 
 from hnnlib.base.atomic import atomic_write_text
 from hnnlib.base.errors import FileFormatError, HnnlibError, MissingFile
@@ -77,7 +78,9 @@ def cell_digest(template: Template, celsius: float) -> str:
     """
     h = hashlib.blake2b(digest_size=16)
     for part in (template.sections, template.segments, template.densities, template.sites, template.spike_segment):
-        h.update(_text(part).encode())
+        h.update(_text(part, _FOLLOWING).encode())
+    if template.sections.points_um:
+        h.update(_text(template.sections.points_um).encode())
     h.update(_text(celsius).encode())
     used = {d.mechanism for d in template.densities} | set(template.sites.mechanisms)
     for name in sorted(used):
@@ -86,16 +89,27 @@ def cell_digest(template: Template, celsius: float) -> str:
     return h.hexdigest()
 
 
-def _text(value: Any) -> str:
+_FOLLOWING: Mapping[str, tuple[str, ...]] = immutabledict(
+    {
+        "Sections": ("points_um",),
+        "Segments": ("start_um", "centre_um", "end_um", "area_um2", "diam_um", "near_MOhm", "far_MOhm"),
+    }
+)
+"""What follows from the other columns where sections are cylinders."""
+
+
+def _text(value: Any, without: Mapping[str, tuple[str, ...]] = immutabledict()) -> str:
     """Write a plan's table out, numbers with nine digits."""
     if attrs.has(type(value)):
-        return "".join(f"{f.name}:{_text(getattr(value, f.name))};" for f in attrs.fields(type(value)))
+        left_out = without.get(type(value).__name__, ())
+        fields = [f.name for f in attrs.fields(type(value)) if f.name not in left_out]
+        return "".join(f"{name}:{_text(getattr(value, name), without)};" for name in fields)
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{k}={_text(v)}" for k, v in sorted(value.items())) + "}"
     if isinstance(value, np.ndarray):
         return _text(value.tolist())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ",".join(map(_text, value)) + "]"
+        return "[" + ",".join(_text(item, without) for item in value) + "]"
     if isinstance(value, float | int) and not isinstance(value, bool):
         return f"{float(value) + 0.0:.9g}"
     return repr(value)

@@ -18,15 +18,15 @@ STATES = "state:"
 """How names of probes begin that record a state of point cells; its name follows."""
 
 
-def dipole_weights(template: Template, axis: str) -> np.ndarray:
+def dipole_weights(template: Template, axis: str | np.ndarray) -> np.ndarray:
     """Return the weights w with which segment voltages make a cell's current dipole, ``Q = w @ V``.
 
     Parameters
     ----------
     template : Template
         The cell.
-    axis : str
-        Section whose direction the dipole is measured along.
+    axis : str or array, shape (3,)
+        What the dipole is measured along: the direction of a section, or a unit vector.
 
     Returns
     -------
@@ -46,17 +46,29 @@ def dipole_weights(template: Template, axis: str) -> np.ndarray:
     n_nodes = n_segments + int(junction.max()) + 1
     direction = s.end_um - s.start_um
     direction = direction / np.linalg.norm(direction, axis=1, keepdims=True)
-    cosine = direction @ direction[s.names.index(axis)]
+    unit = direction[s.names.index(axis)] if isinstance(axis, str) else axis
+    cosine = direction @ unit
     weight = np.zeros(n_nodes)
     conductance = np.zeros((n_nodes - n_segments, n_segments))
     for i in range(n_sections):
         n = int(s.nseg[i])
-        x = np.concatenate([[0.0], (2 * np.arange(n) + 1) / (2 * n), [1.0]])
-        length = np.diff(x) * s.L_um[i]
-        resistance = 0.01 * s.Ra_ohm_cm[i] * length / (np.pi * s.diam_um[i] ** 2 / 4)  # MΩ
         segments = s.first_segment[i] + np.arange(n)
+        if s.has_points(i):
+            parts = template.segments
+            near, far = parts.near_MOhm[segments], parts.far_MOhm[segments]
+            resistance = np.concatenate([[0.0], far]) + np.concatenate([near, [0.0]])
+            # from the parent's end, even where the first point lies elsewhere: the current bridges that gap
+            parent, ends = int(s.parent[i]), (s.start_um, s.end_um)
+            begin = s.start_um[i] if parent < 0 else ends[int(s.parent_end[i])][parent]
+            places = np.vstack([begin, parts.centre_um[segments], s.end_um[i]])
+            along = np.diff(places, axis=0) @ unit
+        else:
+            x = np.concatenate([[0.0], (2 * np.arange(n) + 1) / (2 * n), [1.0]])
+            length = np.diff(x) * s.L_um[i]
+            resistance = 0.01 * s.Ra_ohm_cm[i] * length / (np.pi * s.diam_um[i] ** 2 / 4)  # MΩ
+            along = length * cosine[i]
         nodes = np.concatenate([[n_segments + junction[i, 0]], segments, [n_segments + junction[i, 1]]])
-        moment = length * cosine[i] / resistance
+        moment = along / resistance
         np.add.at(weight, nodes[:-1], moment)
         np.add.at(weight, nodes[1:], -moment)
         conductance[junction[i, 0], segments[0]] += 1 / resistance[0]
@@ -166,6 +178,23 @@ def _line_source(
             ),
         )
     return psi / a
+
+
+def _of_points(electrodes: Electrodes, template: Template, section: int, position: np.ndarray) -> np.ndarray:
+    """Return what `transfer_resistance` gives for a section of 3-D points: each segment is straight, for itself.
+
+    Of shape (n_contacts, n_cells, n_segments).
+    """
+    first = int(template.sections.first_segment[section])
+    rows = range(first, first + int(template.sections.nseg[section]))
+    start, end = template.segments.start_um, template.segments.end_um
+    of_each = [
+        transfer_resistance(
+            electrodes, start[k] + position, end[k] + position, float(np.linalg.norm(end[k] - start[k])), 1
+        )[..., 0]
+        for k in rows
+    ]
+    return np.stack(of_each, axis=-1).swapaxes(0, 1)
 
 
 def make_probes(
@@ -360,10 +389,13 @@ def _electrode_probe(
         gids = np.flatnonzero(cells.template == t)
         position = cells.position_um[gids]
         for i in range(len(s.names)):
+            columns = offset[gids][:, None] + int(s.first_segment[i]) + np.arange(int(s.nseg[i]))
+            if s.has_points(i):
+                matrix[:, columns] = _of_points(electrodes, template, i, position)
+                continue
             resistance = transfer_resistance(
                 electrodes, s.start_um[i] + position, s.end_um[i] + position, float(s.L_um[i]), int(s.nseg[i])
             )
-            columns = offset[gids][:, None] + int(s.first_segment[i]) + np.arange(int(s.nseg[i]))
             matrix[:, columns] = resistance.swapaxes(0, 1)
     everything = np.arange(matrix.shape[1])
     return _probe(

@@ -10,9 +10,10 @@ import numpy as np
 
 from hnnlib.base.errors import InvalidValue, UnsupportedPlan
 from hnnlib.base.schema import to_plain
+from hnnlib.compile.discretise import point_segments
 from hnnlib.compile.point_cells import PointCell, cell_digest
 from hnnlib.plan.check import check_plan
-from hnnlib.plan.tables import Edges, Plan, PointModel, Probe, Sections, Segments, Sites, Template
+from hnnlib.plan.tables import Edges, Plan, PointModel, Probe, Sections, Sites, Template
 
 __all__ = ["point_cells_of", "reduce_plan", "reduction_provenance"]
 
@@ -122,9 +123,7 @@ def _point(template: Template, cell: PointCell) -> Template:
     return Template(
         name=template.name,
         sections=sections,
-        segments=Segments(
-            section=np.zeros(1, np.int32), x=np.array([0.5]), distance_um=np.array([old.L_um[root] / 2], float)
-        ),
+        segments=point_segments(old.L_um[root] / 2),
         densities=(),
         sites=Sites(
             section=np.zeros(n, np.int32),

@@ -71,6 +71,8 @@ def _check_events(plan: Plan) -> None:
         _rows(f"{name}.offset", events.offset, n_drive_cells, len(events.time_ms), "every drive cell")
         good = np.isfinite(events.time_ms) & (events.time_ms >= 0)
         _all(f"{name}.time_ms", events.time_ms, good, "must be a time >= 0 ms")
+        if events.factor is not None:
+            _one_each(f"{name}.factor", events.factor, len(events.time_ms), "events")
 
 
 def _check_biases(plan: Plan) -> None:

@@ -87,6 +87,11 @@ class Sections:
     first_segment: np.ndarray  # int32 (n,)
     start_um: np.ndarray  # (n, 3), cell at the origin
     end_um: np.ndarray  # (n, 3)
+    points_um: tuple[np.ndarray | None, ...] = ()  # (k, 4) x, y, z, diameter of a section, None: straight; (): all are
+
+    def has_points(self, section: int) -> bool:
+        """Return whether a section is made of 3-D points."""
+        return bool(self.points_um) and self.points_um[section] is not None
 
     def middle_segment(self, section: int) -> int:
         """Return the segment that holds the middle of a section."""
@@ -100,6 +105,13 @@ class Segments:
     section: np.ndarray  # int32 (n,)
     x: np.ndarray  # centre, 0..1 along the section
     distance_um: np.ndarray  # path distance of the centre from the root's 0 end
+    start_um: np.ndarray  # (n, 3), border towards the 0 end of the section, cell at the origin
+    centre_um: np.ndarray  # (n, 3)
+    end_um: np.ndarray  # (n, 3), border towards the 1 end
+    area_um2: np.ndarray  # membrane
+    diam_um: np.ndarray  # mean
+    near_MOhm: np.ndarray  # axial resistance from the border towards the 0 end to the centre
+    far_MOhm: np.ndarray  # from the centre to the border towards the 1 end
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -222,6 +234,7 @@ class Events:
 
     time_ms: np.ndarray
     offset: np.ndarray  # int64 (n_drive_cells + 1,)
+    factor: np.ndarray | None = None  # (n_events,), on the weight of the contact; None: 1
 
     def of(self, k: int) -> np.ndarray:
         """Return the event times of drive cell ``k`` (ms)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -57,6 +58,25 @@ def point3(value: Any, path: str) -> tuple[float, float, float]:
     return (x, y, z)
 
 
+def _points(value: Any, path: str) -> tuple[tuple[float, float, float, float], ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidType(path, value, "must be a list of points (x, y, z, diameter)")
+    points = []
+    for i, point in enumerate(value):
+        try:
+            x, y, z, diam = (float(v) for v in point)
+        except (TypeError, ValueError):
+            raise InvalidType(f"{path}[{i}]", point, "must be four numbers (x, y, z, diameter)") from None
+        if not all(map(math.isfinite, (x, y, z))) or not 0 < diam < math.inf:
+            raise InvalidValue(f"{path}[{i}]", point, "must be finite, and its diameter > 0 µm")
+        points.append((x, y, z, diam))
+    if len(points) < 2:
+        raise InvalidValue(path, points, "must hold at least two points")
+    return tuple(points)
+
+
 def _direction(value: Any, path: str) -> tuple[float, float, float]:
     point = point3(value, path)
     if not math.isclose(math.hypot(*point), 1.0, rel_tol=1e-6):
@@ -67,10 +87,11 @@ def _direction(value: Any, path: str) -> tuple[float, float, float]:
 @documented
 @attrs.frozen(kw_only=True)
 class SectionSpec:
-    """An unbranched cylinder of membrane.
+    """An unbranched piece of membrane: a cylinder, or frusta between 3-D points.
 
-    The 0 end of a section sits on ``parent`` at ``parent_end``; where it is in space follows from the tree, so that a
-    changed length moves everything beyond it.
+    The 0 end of a section sits on ``parent`` at ``parent_end``. Where a cylinder is in space follows from the tree, so
+    that a changed length moves everything beyond it; a section of ``points`` is where they are, its ``L`` is their path's
+    length, and ``diam`` and ``direction`` are those of a cylinder in its place (`from_points` works them out).
     """
 
     L: float = quantity(unit="µm", gt=0, doc="length")
@@ -88,6 +109,45 @@ class SectionSpec:
         {}, of=_parameters, doc="mechanism name -> its parameters; what is left out has the mod file's value"
     )
     receptors: tuple[str, ...] = sequence((), doc="names in the cell's ``synapses``; one synapse each, at the middle")
+    points: tuple[tuple[float, float, float, float], ...] | None = checked(
+        _points, None, doc="x, y, z and diameter (µm) from the 0 end to the 1 end; None: a cylinder", rare=True
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.points is not None and not math.isclose(self.L, _path_length(self.points), rel_tol=1e-6):
+            raise InvalidValue(
+                "L", self.L, f"must be the length of the points' path ({_path_length(self.points):g} µm)"
+            )
+
+    @classmethod
+    def from_points(cls, points: Iterable[Iterable[float]], **fields: Any) -> SectionSpec:
+        """Return a section of 3-D points.
+
+        Parameters
+        ----------
+        points : array-like, shape (n_points, 4)
+            x, y, z and diameter (µm), from the 0 end to the 1 end.
+        **fields : object
+            The other fields, but ``L``, ``diam`` and ``direction``: the first is the length of the path, the second that
+            of a cylinder of the same membrane, the third from the first point to the last.
+
+        Raises
+        ------
+        InvalidValue
+            If there are fewer than two points, a diameter is not positive, or all points are one.
+        """
+        kept = _points(points, "points") or ()
+        length = _path_length(kept)
+        if length <= 0:
+            raise InvalidValue("points", kept[:2], "must have a length: all points are one")
+        array = np.array(kept)
+        along = np.linalg.norm(np.diff(array[:, :3], axis=0), axis=1)
+        slant = np.sqrt(along**2 + np.diff(array[:, 3]) ** 2 / 4)
+        area = float((np.pi / 2 * (array[1:, 3] + array[:-1, 3]) * slant).sum())
+        chord = array[-1, :3] - array[0, :3]
+        size = float(np.linalg.norm(chord))
+        direction = tuple(chord / size) if size > 0 else (0.0, 0.0, 1.0)
+        return cls(points=kept, L=length, diam=area / (math.pi * length), direction=direction, **fields)
 
     @property
     def n_segments(self) -> int:
@@ -114,6 +174,10 @@ class SynapseSpec:
             for name in ("tau1", "tau2"):
                 if name in self.parameters and self.parameters[name] <= 0:
                     raise InvalidValue(f"parameters[{name!r}]", self.parameters[name], "must be > 0 ms")
+
+
+def _path_length(points: tuple[tuple[float, float, float, float], ...]) -> float:
+    return float(sum(math.dist(a[:3], b[:3]) for a, b in pairwise(points)))
 
 
 def _section_names(value: Any, path: str) -> tuple[str, ...]:
@@ -188,7 +252,7 @@ class CellSpec:
         return next(name for name, s in self.sections.items() if s.parent is None)
 
     def section_ends(self) -> dict[str, np.ndarray]:
-        """Return where each section lies, the root's 0 end at the origin.
+        """Return where each section lies, the root's 0 end at the origin unless points say where it is.
 
         Returns
         -------
@@ -200,6 +264,9 @@ class CellSpec:
         def lay(name: str) -> np.ndarray:
             if name not in ends:
                 section = self.sections[name]
+                if section.points is not None:
+                    ends[name] = np.array([section.points[0][:3], section.points[-1][:3]])
+                    return ends[name]
                 start = np.zeros(3) if section.parent is None else lay(section.parent)[section.parent_end]
                 ends[name] = np.array([start, start + section.L * np.array(section.direction)])
             return ends[name]

@@ -298,15 +298,18 @@ def _drive_events(plan: Plan, packed: Packed, trial: int) -> tuple[np.ndarray, n
     counts = np.diff(events.offset)[cell]
     edge = np.repeat(np.arange(len(cell)), counts)
     within = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
-    arrival = events.time_ms[events.offset[:-1][cell[edge]] + within] + delay[edge]
+    event = events.offset[:-1][cell[edge]] + within
+    arrival = events.time_ms[event] + delay[edge]
     step = np.searchsorted(packed.step_end, arrival, side="left")
     n_windows = -(-plan.run.n_steps // packed.window)
     keep = step < plan.run.n_steps
-    edge, step = edge[keep], step[keep]
+    event, edge, step = event[keep], edge[keep], step[keep]
     order = np.lexsort((step, block[edge]))
-    edge, step = edge[order], step[order]
+    event, edge, step = event[order], edge[order], step[order]
     table = np.zeros(len(edge), _EVENT)
     table["step"], table["site"], table["lane"], table["weight"] = step, site[edge], lane[edge], weight[edge]
+    if events.factor is not None:
+        table["weight"] *= events.factor[event]
     slot = block[edge].astype(np.int64) * n_windows + step // packed.window
     starts = np.searchsorted(slot, np.arange(len(packed.blocks) * n_windows + 1))
     return table, starts.astype(np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from hnnlib.plan.tables import Sections, Template
+from hnnlib.plan.tables import Template
 
 __all__ = ["Tree", "make_tree"]
 
@@ -31,7 +31,7 @@ class Tree:
 def make_tree(template: Template) -> Tree:
     """Return the tree of a template."""
     s = template.sections
-    links, n_junctions = _links(s, template.n_segments)
+    links, n_junctions = _links(template)
     links = _without_series(links, template.n_segments, n_junctions)
     neighbours: dict[int, list[tuple[int, float]]] = {}
     for a, b, g in links:
@@ -51,8 +51,7 @@ def make_tree(template: Template) -> Tree:
     row = {node: i for i, node in enumerate(order)}
     row[-1] = len(order)
     segment = np.array([node if node < template.n_segments else -1 for node in order], np.int64)
-    n_of = s.nseg[template.segments.section]
-    area = np.pi * s.diam_um[template.segments.section] * s.L_um[template.segments.section] / n_of
+    area = template.segments.area_um2
     return Tree(
         segment=segment,
         parent=np.array([row[parent[node]] for node in order], np.int64),
@@ -75,8 +74,9 @@ def _depth_first(root: int, parent: dict[int, int]) -> list[int]:
     return order
 
 
-def _links(s: Sections, n_segments: int) -> tuple[list[tuple[int, int, float]], int]:
+def _links(template: Template) -> tuple[list[tuple[int, int, float]], int]:
     """Return (node, node, conductance in µS) with every end of a section as a node, numbered from ``n_segments``."""
+    s, n_segments = template.sections, template.n_segments
     n = len(s.names)
     far = n_segments + np.arange(n)  # the 1 end of each section
     near = np.full(n, -1, np.int64)
@@ -91,11 +91,14 @@ def _links(s: Sections, n_segments: int) -> tuple[list[tuple[int, int, float]], 
                 pending.remove(i)
     links = []
     for i in range(n):
-        k = int(s.nseg[i])
-        # from centre to centre: 1/k of the section; to its ends: half of that
-        step = 0.01 * s.Ra_ohm_cm[i] * (s.L_um[i] / k) / (np.pi * s.diam_um[i] ** 2 / 4)  # MΩ
-        nodes = [int(near[i]), *(int(s.first_segment[i]) + j for j in range(k)), int(far[i])]
-        links += [(nodes[j], nodes[j + 1], 1.0 / (step if 0 < j < k else step / 2)) for j in range(k + 1)]
+        k, first = int(s.nseg[i]), int(s.first_segment[i])
+        nodes = [int(near[i]), *range(first, first + k), int(far[i])]
+        to, of = (
+            list(column[first : first + k]) for column in (template.segments.near_MOhm, template.segments.far_MOhm)
+        )
+        links += [
+            (nodes[j], nodes[j + 1], 1.0 / (a + b)) for j, (a, b) in enumerate(zip([0.0, *of], [*to, 0.0], strict=True))
+        ]
     return links, n + 1
 
 

@@ -49,6 +49,8 @@ def obstacles(kernel: Kernel, plan: Plan, threads: int) -> list[str]:
     dt = plan.run.dt_ms
     if abs(round(dt / TIC_MS) * TIC_MS - dt) > 1e-9:
         found.append(str(InvalidValue("dt", dt, f"must be a multiple of {TIC_MS:g} ms")))
+    if any(events.factor is not None for events in plan.events):
+        found.append("events have factors of their own; NEST gives a connection one weight")
     if found:
         return found
     kernel.reset(dt, 1, threads)

@@ -12,7 +12,7 @@ from hnnlib.backends.neuron.probe import ProbeRecorder
 from hnnlib.backends.neuron.session import Session
 from hnnlib.backends.protocol import Part, Progress
 from hnnlib.mechanisms.catalogue import lookup
-from hnnlib.plan.tables import Biases, Edges, Plan, Probe, Template, digest_of
+from hnnlib.plan.tables import Biases, Edges, Events, Plan, Probe, Template, digest_of
 
 __all__ = ["NeuronNetwork"]
 
@@ -143,6 +143,7 @@ class NeuronNetwork:
         for source, target, weight, delay in rows:
             self._drive_netcons.append(h.NetCon(sources[source], target, 0.0, delay, weight))
         self._sources = [(gid - plan.n_cells, source) for gid, source in sources.items()]
+        self._drive_edges = edges
 
     def _make_clamps(self, biases: Biases) -> list[Any]:
         """Make an IClamp for each row; of many rows on one section, one IClamp that plays their sum."""
@@ -205,13 +206,14 @@ class NeuronNetwork:
                 setattr(h, f"usetable_{mechanism}", int(rates == "tables"))
         events = plan.events[trial]
         for k, source in self._sources:
-            source.set_times(h.Vector(np.sort(events.of(k))))
+            source.set_times(h.Vector(np.sort(events.of(k)) if events.factor is None else []))
         self._spike_times.resize(0)
         self._spike_gids.resize(0)
         for cell in self._cells.values():
             cell.set_initial_voltage()
         pc.set_maxstep(10)
         h.finitialize()
+        single = self._single_events(plan, events)  # held until the run ends: a NetCon without a reference is no more
         h.fcurrent()
         for _, recorder in self._probes:
             recorder.start()
@@ -220,8 +222,30 @@ class NeuronNetwork:
             pc.psolve(float(t))
             if progress is not None:
                 progress(trial, float(t))
+        del single
         samples = {probe.name: recorder.read() for probe, recorder in self._probes}
         return self._spike_times.as_numpy().copy(), self._spike_gids.as_numpy().astype(np.int32), samples
+
+    def _single_events(self, plan: Plan, events: Events) -> list[Any]:
+        """Put events with factors of their own into the queue; a NetCon has one weight, so each event has its own."""
+        if events.factor is None:
+            return []
+        edges, h = self._drive_edges, self._s.h
+        made = []
+        rows = zip(
+            (edges.source_gid - plan.n_cells).tolist(),
+            self._targets(edges),
+            edges.weight.tolist(),
+            edges.delay_ms.tolist(),
+            strict=True,
+        )
+        for k, target, weight, delay in rows:
+            own = slice(int(events.offset[k]), int(events.offset[k + 1]))
+            for time_ms, factor in zip(events.time_ms[own].tolist(), events.factor[own].tolist(), strict=True):
+                netcon = h.NetCon(None, target, 0.0, 0.0, weight * factor)
+                netcon.event(time_ms + delay)
+                made.append(netcon)
+        return made
 
     def close(self) -> None:
         """Take everything out of NEURON."""
@@ -283,11 +307,15 @@ class _Cell:
             self.sections[i].connect(self.sections[s.parent[i]](float(s.parent_end[i])), 0)
         start, end = (s.start_um + position).tolist(), (s.end_um + position).tolist()
         for i, section in enumerate(self.sections):
-            diam = float(s.diam_um[i])
             section.pt3dclear()
-            section.pt3dadd(*start[i], diam)
-            section.pt3dadd(*end[i], diam)
-            section.L = float(s.L_um[i])  # 3-D points are single precision; this keeps the length exact
+            if s.has_points(i):
+                for x, y, z, diam in s.points_um[i].tolist():  # their place counts for nothing in NEURON, so not moved
+                    section.pt3dadd(x, y, z, diam)
+            else:
+                diam = float(s.diam_um[i])
+                section.pt3dadd(*start[i], diam)
+                section.pt3dadd(*end[i], diam)
+                section.L = float(s.L_um[i])  # 3-D points are single precision; this keeps the length exact
             section.Ra = float(s.Ra_ohm_cm[i])
             section.cm = float(s.cm_uF_cm2[i])
             section.nseg = int(s.nseg[i])
