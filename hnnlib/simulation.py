@@ -29,7 +29,7 @@ from hnnlib.compile.estimate import dipole_provenance, with_dipole
 from hnnlib.compile.point_cells import read_point_cells, shipped_point_cells
 from hnnlib.compile.reduce import reduce_plan, reduction_provenance
 from hnnlib.io.trials import TrialStore, check_output, read_kept
-from hnnlib.plan.tables import Biases, Events, Plan
+from hnnlib.plan.tables import Plan
 from hnnlib.results.collect import ElectrodeGeometry, collect
 from hnnlib.results.dipole import Dipole
 from hnnlib.results.records import Records
@@ -174,7 +174,7 @@ def _run_missing(case: _Case, launcher: Launcher, store: TrialStore, in_file: bo
     context: Any = progress_bar(run.n_trials, run.tstop_ms) if shown is True else nullcontext(shown or None)
     settled = None
     if case.network.baseline == "settle":
-        with closing(launcher.run(case.engine, _undriven(case.plan), [0])) as arriving:
+        with closing(launcher.run(case.engine, case.plan.undriven(), [0])) as arriving:
             settled = join(list(arriving))
     since, plan_s = case.begin, case.plan_s
     with context as report:
@@ -246,7 +246,7 @@ def simulate_many(
     plans = [case.plan for case in cases]
     with context as report, closing(launcher.run_many(cases[0].engine, plans, report)) as arriving:
         done = dict(arriving)
-    silent = {number: _undriven(case.plan) for number, case in enumerate(cases) if case.network.baseline == "settle"}
+    silent = {number: case.plan.undriven() for number, case in enumerate(cases) if case.network.baseline == "settle"}
     settled: dict[int, Records] = {}
     if silent:
         with closing(launcher.run_many(cases[0].engine, list(silent.values()))) as arriving:
@@ -566,19 +566,6 @@ def _choose_engine(engine: str | Engine | None, plan: Plan) -> Engine:
         backend = active_backend()
         engine = "auto" if backend is None else backend.engine
     return make_engine(engine, plan) if isinstance(engine, str) else engine
-
-
-def _undriven(plan: Plan) -> Plan:
-    """Return one trial of the same network in which no drive cell fires and no bias flows."""
-    silent = Events(time_ms=np.zeros(0), offset=np.zeros(len(plan.drive_cells) + 1, np.int64))
-    none = Biases(
-        gid=np.zeros(0, np.int32),
-        section=np.zeros(0, np.int32),
-        amplitude_nA=np.zeros(0),
-        delay_ms=np.zeros(0),
-        duration_ms=np.zeros(0),
-    )
-    return attrs.evolve(plan, run=attrs.evolve(plan.run, n_trials=1), events=(silent,), biases=none)
 
 
 def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine) -> dict[str, Any]:

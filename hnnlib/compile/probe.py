@@ -53,7 +53,7 @@ def dipole_weights(template: Template, axis: str | np.ndarray) -> np.ndarray:
     for i in range(n_sections):
         n = int(s.nseg[i])
         segments = s.first_segment[i] + np.arange(n)
-        if s.has_points(i):
+        if s.points_of(i) is not None:
             parts = template.segments
             near, far = parts.near_MOhm[segments], parts.far_MOhm[segments]
             resistance = np.concatenate([[0.0], far]) + np.concatenate([near, [0.0]])
@@ -390,7 +390,7 @@ def _electrode_probe(
         position = cells.position_um[gids]
         for i in range(len(s.names)):
             columns = offset[gids][:, None] + int(s.first_segment[i]) + np.arange(int(s.nseg[i]))
-            if s.has_points(i):
+            if s.points_of(i) is not None:
                 matrix[:, columns] = _of_points(electrodes, template, i, position)
                 continue
             resistance = transfer_resistance(

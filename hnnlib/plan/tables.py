@@ -89,9 +89,9 @@ class Sections:
     end_um: np.ndarray  # (n, 3)
     points_um: tuple[np.ndarray | None, ...] = ()  # (k, 4) x, y, z, diameter of a section, None: straight; (): all are
 
-    def has_points(self, section: int) -> bool:
-        """Return whether a section is made of 3-D points."""
-        return bool(self.points_um) and self.points_um[section] is not None
+    def points_of(self, section: int) -> np.ndarray | None:
+        """Return the 3-D points of a section; None if it is straight."""
+        return self.points_um[section] if self.points_um else None
 
     def middle_segment(self, section: int) -> int:
         """Return the segment that holds the middle of a section."""
@@ -329,6 +329,13 @@ class Plan:
     def site_offset(self) -> np.ndarray:
         """Flat number of the first site of each cell, and the total at the end."""
         return self._offset([t.n_sites for t in self.templates])
+
+    def undriven(self) -> Plan:
+        """Return one trial of the same network in which no drive cell fires and no bias flows."""
+        silent = Events(time_ms=np.zeros(0), offset=np.zeros(len(self.drive_cells) + 1, np.int64))
+        gids, none = np.zeros(0, np.int32), np.zeros(0)
+        biases = Biases(gid=gids, section=gids, amplitude_nA=none, delay_ms=none, duration_ms=none)
+        return attrs.evolve(self, run=attrs.evolve(self.run, n_trials=1), events=(silent,), biases=biases)
 
     def _offset(self, sizes: list[int]) -> np.ndarray:
         per_cell = np.array(sizes, np.int64)[self.cells.template] if sizes else np.zeros(0, np.int64)

@@ -90,8 +90,8 @@ class SectionSpec:
     """An unbranched piece of membrane: a cylinder, or frusta between 3-D points.
 
     The 0 end of a section sits on ``parent`` at ``parent_end``. Where a cylinder is in space follows from the tree, so
-    that a changed length moves everything beyond it; a section of ``points`` is where they are, its ``L`` is their path's
-    length, and ``diam`` and ``direction`` are those of a cylinder in its place (`from_points` works them out).
+    that a changed length moves everything beyond it. A section of ``points`` is where they are: its ``L`` is the length
+    of their path, ``diam`` and ``direction`` are those of a cylinder in its place (`from_points` works them out).
     """
 
     L: float = quantity(unit="µm", gt=0, doc="length")
@@ -128,8 +128,8 @@ class SectionSpec:
         points : array-like, shape (n_points, 4)
             x, y, z and diameter (µm), from the 0 end to the 1 end.
         **fields : object
-            The other fields, but ``L``, ``diam`` and ``direction``: the first is the length of the path, the second that
-            of a cylinder of the same membrane, the third from the first point to the last.
+            The others, without ``L``, ``diam`` and ``direction``: they become the length of the path, the diameter of
+            a cylinder of as much membrane, and the way from the first point to the last.
 
         Raises
         ------

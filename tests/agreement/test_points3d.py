@@ -58,8 +58,8 @@ def plan():
     made = compile_plan(network, hn.RunSpec(tstop=25.0, record=hn.Record(vsec="all")))
     n = int(made.segment_offset[-1])
     currents = Probe(
-        name="currents", quantity="i_membrane", unit="nA", every=1, indptr=np.arange(n + 1), index=np.arange(n, dtype=np.int32),
-        weight=np.ones(n), zero_first=False, labels={"segment": tuple(range(n))},
+        name="currents", quantity="i_membrane", unit="nA", every=1, indptr=np.arange(n + 1),
+        index=np.arange(n, dtype=np.int32), weight=np.ones(n), zero_first=False, labels={"segment": tuple(range(n))},
     )  # fmt: skip
     return attrs.evolve(made, probes=(*made.probes, currents))
 

@@ -308,8 +308,9 @@ class _Cell:
         start, end = (s.start_um + position).tolist(), (s.end_um + position).tolist()
         for i, section in enumerate(self.sections):
             section.pt3dclear()
-            if s.has_points(i):
-                for x, y, z, diam in s.points_um[i].tolist():  # their place counts for nothing in NEURON, so not moved
+            points = s.points_of(i)
+            if points is not None:
+                for x, y, z, diam in points.tolist():  # not moved: NEURON only asks how far they are from each other
                     section.pt3dadd(x, y, z, diam)
             else:
                 diam = float(s.diam_um[i])
