@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from hnnlib.base.errors import InvalidValue
 from hnnlib.base.schema import digest, to_plain
 from hnnlib.compile.build import compile_plan
 from hnnlib.compile.discretise import make_template
@@ -128,6 +129,12 @@ def cell_to_dict(name: str, cell: CellSpec) -> dict[str, Any]:
     tree: dict[str, list[str]] = {}
     sections = {}
     for number, (label, section) in enumerate(cell.sections.items()):
+        if section.points is not None:
+            raise InvalidValue(
+                f"populations[{name!r}].cell.sections[{label!r}].points",
+                len(section.points),
+                "3-D points can't be written in HNN-core's format, whose sections are cylinders",
+            )
         rows = template.segments.section == number
         sections[label] = {
             **{key: getattr(section, key) for key in ("L", "diam", "cm", "Ra")},

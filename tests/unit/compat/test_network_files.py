@@ -10,11 +10,12 @@ import pytest
 
 import hnnlib
 from hnnlib.base.errors import FileFormatError, InvalidValue, MissingFile, OutputExists
-from hnnlib.compat.network_dict import network_to_dict
+from hnnlib.compat.network_dict import cell_to_dict, network_to_dict
 from hnnlib.compat.network_files import read_network_configuration, write_network_configuration
 from hnnlib.compat.network_read import dict_to_network
 from hnnlib.compile.build import compile_plan
 from hnnlib.plan.tables import digest_of
+from hnnlib.spec.cells import CellSpec, SectionSpec
 from hnnlib.spec.run import RunSpec
 
 MODELS = (hnnlib.jones_2009_model, hnnlib.law_2021_model, hnnlib.calcium_model)
@@ -210,3 +211,9 @@ def test_drive_cells_that_legacy_mode_made_for_nobody_come_back():
     net = hnnlib.neymotin_2020_model(None, True, legacy_mode=True, mesh_shape=(3, 3))
     assert len(net.gid_ranges["evdist1"]) == 24  # three of them for the L5 basket cells, which it can't reach
     assert same_plan(net, dict_to_network(in_their_form(net))) == []
+
+
+def test_sections_of_points_have_no_form_there():
+    section = SectionSpec.from_points([(0, 0, 0, 2.0), (0, 0, 30, 1.0)])
+    with pytest.raises(InvalidValue, match=r"cells?.*points.*can't be written in HNN-core's format"):
+        cell_to_dict("bent", CellSpec(sections={"soma": section}))
