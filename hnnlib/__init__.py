@@ -81,6 +81,7 @@ __all__ = [
     "compiled_library",
     "dict_to_network",
     "distance_connector",
+    "embedding",
     "fit",
     "fit_kernels",
     "fit_point_cells",
@@ -214,7 +215,7 @@ def _home(name: str) -> str:
 
 def __getattr__(name: str) -> Any:
     # Public names are imported when first asked for, so that `import hnnlib` stays light.
-    if name in ("analysis", "optimization", "viz"):
+    if name in ("analysis", "embedding", "optimization", "viz"):
         return importlib.import_module(f"hnnlib.{name}")
     module = _home(name)
     if not module:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import sys
 import time
@@ -21,7 +20,7 @@ from hnnlib.backends.registry import ENGINES, make_engine, make_launcher
 from hnnlib.base.errors import HnnlibError, InvalidType, InvalidValue, UnknownName, UnsupportedPlan
 from hnnlib.base.log import logger
 from hnnlib.base.progress import progress_bar
-from hnnlib.base.resources import mod_files
+from hnnlib.base.resources import mod_digests
 from hnnlib.base.schema import digest, from_plain, to_plain
 from hnnlib.compile.build import compile_plan
 from hnnlib.compile.dipole_kernels import read_dipole_kernels
@@ -589,7 +588,5 @@ def _provenance(network: NetworkSpec, run: RunSpec, plan: Plan, engine: Engine) 
         "digest": digest(told),
         "connections": len(plan.edges),
         "connections left out": dropped,
-        "mechanisms": {
-            file.name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in mod_files()
-        },
+        "mechanisms": mod_digests(),
     }

@@ -133,3 +133,100 @@ def one_cell():
         return NetworkSpec(populations={"cell": population}, origin=(0.0, 0.0, 0.0), **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_study_inputs():
+    """Return a function that makes what a study follows from: some synapses, of three populations, on a stick."""
+    from hnnlib.embedding.segments import SegmentTable
+    from hnnlib.embedding.table import Embedding, SynapseType
+    from hnnlib.embedding.trial import StudyInputs
+    from hnnlib.spec.cells import SynapseSpec
+
+    def make(n_synapses=60, n_sources=8, **changes):
+        rng = np.random.default_rng(3)
+        x = np.array([0.5, 1 / 6, 3 / 6, 5 / 6])
+        place = np.stack([np.zeros(4), np.zeros(4), [0.0, 20.0, 40.0, 60.0]], axis=1)
+        half = np.array([0.0, 0.0, 10.0])
+        segments = SegmentTable(
+            section=np.array([0, 1, 1, 1]),
+            x=x,
+            domain=np.array(["soma", "apical_trunk", "apical_trunk", "apical_trunk"]),
+            distance_um=place[:, 2],
+            branch_order=np.zeros(4),
+            position_um=place,
+            start_um=place - half,
+            end_um=place + half,
+            length_um=np.full(4, 20.0),
+            diam_um=np.array([20.0, 3.0, 2.5, 2.0]),
+            area_um2=np.array([1200.0, 190.0, 160.0, 130.0]),
+            names=("soma", "apical_0"),
+        )
+        section = rng.integers(0, 2, n_synapses)
+        embedding = Embedding(
+            segments=segments,
+            populations=("L4ss_C2", "VPM_C2", "silent"),
+            kinds={
+                "exc": SynapseType(receptors={"ampa": SynapseSpec(parameters={"e": 0.0, "tau1": 0.5, "tau2": 5.0})}),
+                "inh": SynapseType(
+                    receptors={"gabaa": SynapseSpec(parameters={"e": -80.0, "tau1": 1.0, "tau2": 20.0})}
+                ),
+            },
+            population=np.sort(rng.integers(0, 2, n_synapses)),
+            source=rng.integers(0, n_sources, n_synapses),
+            kind=rng.integers(0, 2, n_synapses),
+            section=section,
+            x=rng.random(n_synapses),
+            weight_uS=rng.lognormal(-8, 0.5, n_synapses),
+            delay_ms=rng.uniform(0.5, 2, n_synapses),
+            release_p=np.full(n_synapses, 0.6),
+            group=np.full(n_synapses, -1),
+            cluster=np.full(n_synapses, -1),
+            n_sources={"VPM_C2": n_sources + 1, "silent": 5},
+            cell_types={"VPM_C2": "VPM", "L4ss_C2": "L4ss"},
+        )
+        given = {
+            "cell": {"biophysics": {"Ra": 100.0}, "max_segment_um": 20.0},
+            "sources": {"VPM_C2": {"kind": "poisson", "rate": 5.0}},
+            "run": {"seed": 7, "tstop": 50.0, "dt": 0.025, "record": {"v": ["soma", "apical_0"]}},
+        }
+        return StudyInputs(embedding=embedding, **{**given, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_cell_trial():
+    """Return a function that makes a trial of such a study with made-up numbers, the same for each number."""
+    from hnnlib.embedding.spikes import SourceSpikes, TrialEvents
+    from hnnlib.embedding.trial import CellTrial
+
+    def make(inputs, trial, n_events=80, n_spikes=20, n_times=101, **changes):
+        rng = np.random.default_rng([11, trial])
+        embedding = inputs.embedding
+        spikes = {
+            name: SourceSpikes(
+                source=rng.integers(0, embedding.n_sources[name], n_spikes), time_ms=rng.uniform(0, 50, n_spikes)
+            )
+            for name in embedding.populations[:2]
+        }
+        given = {
+            "spikes": {**spikes, "silent": SourceSpikes.none()},
+            "events": TrialEvents(
+                synapse=rng.integers(0, len(embedding), n_events),
+                time_ms=rng.uniform(0, 50, n_events),
+                factor=rng.uniform(0.5, 1, n_events) if trial % 2 else None,
+            ),
+            "soma_spikes": np.sort(rng.uniform(0, 50, trial % 4)),
+            "site_spikes": {"apical_0": np.sort(rng.uniform(0, 50, trial % 3))},
+            "recordings": {"v": rng.normal(-65, 5, (2, n_times)).astype(np.float32)},
+            "labels": {"v": {"site": ("soma", "apical_0"), "x": (0.5, 0.5)}},
+            "units": {"v": "mV"},
+            "dipole": rng.normal(0, 1e-6, (n_times, 3)),
+            "times": np.linspace(0, 50, n_times),
+            "wall_s": 0.25,
+            "host": "here",
+        }
+        return CellTrial(trial=trial, **{**given, **changes})
+
+    return make

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hnnlib.base.errors import InvalidType, InvalidValue
 
-__all__ = ["finite_number", "positive_number", "rising_times", "time_series", "traces"]
+__all__ = ["finite_number", "positive_number", "rising_times", "time_bins", "time_series", "traces"]
 
 
 def finite_number(name: str, value: Any, unit: str = "") -> float:
@@ -39,6 +39,18 @@ def rising_times(name: str, times: Any) -> NDArray[np.float64]:
     for k in np.flatnonzero(~(np.isfinite(series) & (np.diff(series, prepend=-np.inf) > 0)))[:1]:
         raise InvalidValue(f"{name}[{k}]", float(series[k]), "must be a time in ms, later than the sample before")
     return series
+
+
+def time_bins(tstart: Any, tstop: Any, bin_width: Any) -> tuple[float, float, int]:
+    """Return start (ms), width (ms) and number of the bins of a window, or raise if they don't fill it."""
+    start, stop = finite_number("tstart", tstart, "ms"), finite_number("tstop", tstop, "ms")
+    width = positive_number("bin_width", bin_width, "ms")
+    if stop <= start:
+        raise InvalidValue("tstop", tstop, f"must be > tstart, {start:g} ms")
+    n_bins = round((stop - start) / width)
+    if n_bins < 1 or abs(n_bins * width - (stop - start)) > 1e-6 * width:
+        raise InvalidValue("bin_width", bin_width, f"must divide the window, {stop - start:g} ms")
+    return start, width, n_bins
 
 
 def time_series(name: str, data: Any) -> NDArray[np.float64]:

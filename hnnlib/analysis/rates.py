@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hnnlib.analysis.checks import finite_number, positive_number
+from hnnlib.analysis.checks import finite_number, positive_number, time_bins
 from hnnlib.base.errors import InvalidType, InvalidValue
 
 __all__ = ["cell_rates", "correlogram", "spike_rates"]
@@ -99,22 +99,16 @@ def spike_rates(
     InvalidValue
         If the window is empty or no multiple of the bins, or a number is not above 0.
     """
-    start, stop = finite_number("tstart", tstart, "ms"), finite_number("tstop", tstop, "ms")
-    width = positive_number("bin_width", bin_width, "ms")
+    start, width, n_bins = time_bins(tstart, tstop, bin_width)
     if isinstance(n_cells, bool) or not isinstance(n_cells, int | np.integer):
         raise InvalidType("n_cells", n_cells, "must be an integer")
     if n_cells < 1:
         raise InvalidValue("n_cells", n_cells, "must be >= 1")
-    if stop <= start:
-        raise InvalidValue("tstop", tstop, f"must be > tstart, {start:g} ms")
-    n_bins = round((stop - start) / width)
-    if n_bins < 1 or abs(n_bins * width - (stop - start)) > 1e-6 * width:
-        raise InvalidValue("bin_width", bin_width, f"must divide the window, {stop - start:g} ms")
     rates = np.zeros((len(spike_times), n_bins))
     for trial, times in enumerate(spike_times):
         t = _flat(f"spike_times[{trial}]", times)
         # as in cell_rates: a spike at the end of the window, or of a bin, belongs to what follows
-        at = np.floor((t[(t >= start) & (t < stop)] - start) / width).astype(int)
+        at = np.floor((t[(t >= start) & (t < tstop)] - start) / width).astype(int)
         rates[trial] = np.bincount(np.minimum(at, n_bins - 1), minlength=n_bins) * (1000.0 / (width * n_cells))
     if sigma is not None:
         from scipy.ndimage import gaussian_filter1d

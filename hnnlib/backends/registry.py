@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hnnlib.backends.launch.serial import SerialLauncher
 from hnnlib.backends.protocol import Engine, Launcher
 from hnnlib.base.errors import UnknownName
 from hnnlib.base.log import logger
 from hnnlib.plan.tables import Plan
 
-__all__ = ["ENGINES", "LAUNCHERS", "make_engine", "make_launcher"]
+__all__ = ["ENGINES", "LAUNCHERS", "engine_with", "make_engine", "make_launcher"]
 
 ENGINES = ("auto", "fast", "neuron", "nest")
 LAUNCHERS = ("serial", "joblib", "mpi", "dask")
@@ -52,6 +55,29 @@ def make_engine(name: str, plan: Plan) -> Engine:
     from hnnlib.backends.neuron.engine import NeuronEngine
 
     return NeuronEngine()
+
+
+def engine_with(told: Mapping[str, Any]) -> Engine:
+    """Return the engine that was told as plain data.
+
+    Parameters
+    ----------
+    told : mapping
+        ``name`` and ``options`` of an engine, as it says them itself.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such engine for cells with sections.
+    """
+    from hnnlib.backends.fast.engine import FastEngine
+    from hnnlib.backends.neuron.engine import NeuronEngine
+
+    kinds: dict[str, Any] = {"fast": FastEngine, "neuron": NeuronEngine}
+    if told["name"] not in kinds:
+        raise UnknownName("engine.name", told["name"], "engine", kinds)
+    made: Engine = kinds[told["name"]](**told["options"])
+    return made
 
 
 def _all_points(plan: Plan) -> bool:

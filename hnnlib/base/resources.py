@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
 
 from hnnlib.base.errors import FileFormatError, InvalidValue, UnknownName
 
-__all__ = ["located", "mapped_files", "mod_dir", "mod_files", "param_dir", "param_file"]
+__all__ = ["located", "mapped_files", "mod_digests", "mod_dir", "mod_files", "param_dir", "param_file"]
 
 
 def mod_dir() -> Path:
@@ -50,6 +51,11 @@ def mod_files() -> tuple[Path, ...]:
                 raise InvalidValue("HNNLIB_MOD_PATH", str(file), "has the name of another mechanism file")
             files.append(file)
     return tuple(files)
+
+
+def mod_digests() -> dict[str, str]:
+    """Return a short hash of each mechanism file's content, by the file's name: what a result's provenance keeps."""
+    return {file.name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in mod_files()}
 
 
 def param_dir() -> Path:

@@ -82,7 +82,7 @@ def _frusta(points: np.ndarray, nseg: int, ra: float) -> dict[str, np.ndarray]:
     """Cut a path of frusta into segments of one length.
 
     Membrane and axial resistance are integrals over the frusta, of which a piece between diameters a and b of length s
-    has the lateral area ``π (a + b) / 2 sqrt(s² + (a - b)² / 4)`` and the resistance ``4 Ra s / (π a b)``; so has NEURON
+    has the lateral area ``π (a + b) / 2 sqrt(s² + (a - b)² / 4)`` and the resistance ``4 Ra s / (π a b)``, as in NEURON
     (Carnevale & Hines 2006, The NEURON Book, chapter 5).
     """
     arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points[:, :3], axis=0), axis=1))])

@@ -64,6 +64,8 @@ from hnnlib.results.result import Result
 from hnnlib.results.traces import Traces
 
 __all__ = [
+    "new_hdf5",
+    "open_hdf5",
     "read_dipole_hdf5",
     "read_index_hdf5",
     "read_result_hdf5",
@@ -94,7 +96,7 @@ def write_dipole_hdf5(dpl: Dipole, fname: str | os.PathLike[str], overwrite: boo
     OutputError
         If the file can't be written; nothing is left there, or the older file as it was.
     """
-    with _new_file(fname, "Dipole", overwrite) as file:
+    with new_hdf5(fname, "Dipole", overwrite) as file:
         _put_dipole(file, dpl)
 
 
@@ -118,7 +120,7 @@ def read_dipole_hdf5(fname: str | os.PathLike[str]) -> Dipole:
     FileFormatError
         If the file is truncated, is no HDF5 file, or holds something else.
     """
-    with _open_file(fname, "Dipole") as file:
+    with open_hdf5(fname, "Dipole") as file:
         return _get_dipole(file)
 
 
@@ -146,7 +148,7 @@ def write_result_hdf5(
         If the provenance is not plain data.
     """
     provenance = _json(result.provenance)
-    with _new_file(fname, "Result", overwrite) as file:
+    with new_hdf5(fname, "Result", overwrite) as file:
         file.create_dataset("provenance", data=provenance)
         dipoles = _group(file, "dipoles")
         shared: Any = None
@@ -182,7 +184,7 @@ def read_result_hdf5(fname: str | os.PathLike[str]) -> Result:
     FileFormatError
         If the file is truncated, is no HDF5 file, or holds something else.
     """
-    with _open_file(fname, "Result") as file:
+    with open_hdf5(fname, "Result") as file:
         dipoles = file["dipoles"]
         return Result(
             dipoles=[_get_dipole(dipoles[str(i)]) for i in range(len(dipoles))],
@@ -215,7 +217,7 @@ def write_index_hdf5(
     """
     import h5py
 
-    with _new_file(fname, "Result", overwrite) as file:
+    with new_hdf5(fname, "Result", overwrite) as file:
         file.create_dataset("provenance", data=_json(provenance))
         trials = _group(file, "trials")
         for name, part in parts.items():
@@ -242,7 +244,7 @@ def read_index_hdf5(fname: str | os.PathLike[str]) -> tuple[dict[str, Any], dict
     FileFormatError
         If the file is truncated, is no HDF5 file, or holds something else.
     """
-    with _open_file(fname, "Result") as file:
+    with open_hdf5(fname, "Result") as file:
         if "trials" not in file:
             return None
         trials = file["trials"]
@@ -254,7 +256,28 @@ def read_index_hdf5(fname: str | os.PathLike[str]) -> tuple[dict[str, Any], dict
 
 
 @contextmanager
-def _new_file(fname: str | os.PathLike[str], object_type: str, overwrite: bool) -> Iterator[Any]:
+def new_hdf5(fname: str | os.PathLike[str], object_type: str, overwrite: bool = True) -> Iterator[Any]:
+    """Yield a new HDF5 file of ours, put together in memory, that is written if the block succeeds.
+
+    Parameters
+    ----------
+    fname : path-like
+        The file.
+    object_type : str
+        What it holds.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    file : h5py.File
+        To be filled.
+
+    Raises
+    ------
+    OutputError
+        If the file can't be written; nothing is left there, or the older file as it was.
+    """
     import h5py
 
     # Put together in memory: HDF5 can't close a file on a full disk, and tries again and again, up to a segmentation
@@ -268,7 +291,29 @@ def _new_file(fname: str | os.PathLike[str], object_type: str, overwrite: bool) 
 
 
 @contextmanager
-def _open_file(fname: str | os.PathLike[str], object_type: str) -> Iterator[Any]:
+def open_hdf5(fname: str | os.PathLike[str], object_type: str) -> Iterator[Any]:
+    """Yield an HDF5 file of ours, open for reading.
+
+    Parameters
+    ----------
+    fname : path-like
+        The file.
+    object_type : str
+        What it is to hold.
+
+    Yields
+    ------
+    file : h5py.File
+        Open as long as the block runs.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If the file is truncated, is no HDF5 file, or holds something else; and if something that the block looks for
+        is missing or damaged.
+    """
     import h5py
 
     name = os.fspath(fname)

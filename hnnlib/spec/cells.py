@@ -158,7 +158,10 @@ class SectionSpec:
 @documented
 @attrs.frozen(kw_only=True)
 class SynapseSpec:
-    """A point process that events act on; the weight of an event is its peak conductance in µS for ``Exp2Syn``."""
+    """A point process that events act on; the weight of an event is its peak conductance in µS for ``Exp2Syn``.
+
+    For ``NMDA`` it is that peak without magnesium.
+    """
 
     mechanism: str = text("Exp2Syn", doc="name of a point process")
     parameters: Mapping[str, float] = mapping({}, of=number, doc="e.g. e (mV), tau1 and tau2 (ms)")
@@ -170,7 +173,7 @@ class SynapseSpec:
         for name in self.parameters:
             if name not in mechanism.parameters:
                 raise UnknownName("parameters", name, f"parameter of {self.mechanism}", mechanism.parameters)
-        if self.mechanism == "Exp2Syn":
+        if self.mechanism in ("Exp2Syn", "NMDA"):
             for name in ("tau1", "tau2"):
                 if name in self.parameters and self.parameters[name] <= 0:
                     raise InvalidValue(f"parameters[{name!r}]", self.parameters[name], "must be > 0 ms")

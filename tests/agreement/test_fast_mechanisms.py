@@ -40,6 +40,7 @@ COMPARTMENTS = {
 RECEPTORS = {
     "double": SynapseSpec(parameters={"e": -20.0, "tau1": 0.5, "tau2": 5.0}),
     "single": SynapseSpec(mechanism="ExpSyn", parameters={"e": -90.0, "tau": 3.0}),
+    "blocked": SynapseSpec(mechanism="NMDA", parameters={"tau1": 1.0, "tau2": 20.0, "mg": 1.2}),
 }
 
 
@@ -52,7 +53,7 @@ def network():
         cell = CellSpec(sections={"soma": soma}, synapses=RECEPTORS)
         return Population(cell=cell, place=AtPoints(points=[(0.0, 0.0, 0.0)]))
 
-    weights = {name: {"double": 2e-3, "single": 1e-3} for name in COMPARTMENTS}
+    weights = {name: {"double": 2e-3, "single": 1e-3, "blocked": 1e-3} for name in COMPARTMENTS}
     return NetworkSpec(
         populations={name: population(mechanisms) for name, mechanisms in COMPARTMENTS.items()},
         origin=(0.0, 0.0, 0.0),

@@ -42,6 +42,10 @@ MAY_IMPORT = {
         *("base", "analysis", "spec", "params", "editor", "plan", "compile", "backends", "results", "io", "viz"),
         *("simulation", "batch"),
     },
+    "embedding": {
+        *("base", "analysis", "mechanisms", "spec", "params", "models", "editor", "plan", "compile", "backends"),
+        *("results", "sources", "io", "viz", "simulation"),
+    },
     "compat": {
         *("base", "analysis", "spec", "params", "models", "editor", "plan", "compile", "backends", "results", "io"),
         *("viz", "simulation", "batch", "optimization"),

@@ -25,7 +25,7 @@ def test_the_wheel_is_pure(wheel):
     assert wheel.name == f"hnnlib-{hnnlib.__version__}-py3-none-any.whl"
 
 
-@pytest.mark.parametrize(("folder", "ending"), [("mod", ".mod"), ("param", ".json")])
+@pytest.mark.parametrize(("folder", "ending"), [("mod", ".mod"), ("param", ".json"), ("param/morphology", ".swc")])
 def test_the_wheel_holds_mechanisms_and_parameters(repository, wheel, folder, ending):
     sources = {path.name for path in (repository / folder).glob(f"*{ending}")}
     with zipfile.ZipFile(wheel) as archive:

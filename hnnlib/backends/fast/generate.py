@@ -14,6 +14,10 @@ from hnnlib.mechanisms.syntax import Binary, Call, Equation, Name, Number
 __all__ = ["Kernel", "generate"]
 
 
+_MOST_RUNS = 24
+"""Up to so many runs of nodes with the same mechanisms each get a loop of their own, whose bounds the compiler knows."""
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Kernel:
     """The text of one template's kernel and what is handed to it at run time."""
@@ -127,22 +131,21 @@ class _Writer:
 
     def _solve(self) -> list[str]:
         """Return pass 1: currents, from the leaves to the root, and elimination."""
-        lines = []
-        for first, end, members in reversed(self._m.groups):
-            lines.append(f"for (int i = {end - 1}; i >= {first}; --i) {{")
-            lines.append("vec const v = s[V + i]; vec r = s[R + i], d = s[D + i];")
+
+        def body(members: Sequence[int]) -> list[str]:
+            lines = ["vec const v = s[V + i]; vec r = s[R + i], d = s[D + i];"]
             written = {x: [] for x in self._m.ion_rows if x.startswith("i")}  # type: dict[str, list[str]]
             for k in members:
-                body, total, g, ions = self._current(k, self._m.uses[k], "i")
-                lines += body
-                lines.append(f"r -= {total}; d += {g};")
+                current, total, g, ions = self._current(k, self._m.uses[k], "i")
+                lines += [*current, f"r -= {total}; d += {g};"]
                 for x, text in ions.items():
                     if x in written:
                         written[x].append(text)
             for x, parts in written.items():
                 if parts:
                     lines.append(f"s[{self._rows.first[f'ion.{x}']} + i] = {' + '.join(parts)};")
-            lines += [
+            return [
+                *lines,
                 "int const p = parent[i];",
                 "vec const step = s[V + p] - v;",
                 f"T const up = c[{self._up} + i], down = c[{self._down} + i];",
@@ -150,9 +153,34 @@ class _Writer:
                 "vec const inverse = T(1) / d, factor = down * inverse;",
                 "if (i) { s[R + p] += factor * r; s[D + p] -= factor * up; }",
                 "s[R + i] = r; s[D + i] = inverse;",
-                "}",
             ]
-        return lines
+
+        return self._over_nodes(body, backwards=True)
+
+    def _over_nodes(self, body: Callable[[Sequence[int]], list[str]], *, backwards: bool = False) -> list[str]:
+        """Return loops over all nodes, run by run of those that have the same mechanisms.
+
+        A tree of many sections has a run for each, and few kinds of them: their loops are then written once a kind, as
+        compilers take their time for each.
+        """
+        bodies = {members: body(members) for _, _, members in self._m.groups}
+        loop = "for (int i = {1} - 1; i >= {0}; --i) {{" if backwards else "for (int i = {0}; i < {1}; ++i) {{"
+        groups = self._m.groups[::-1] if backwards else self._m.groups
+        if len(groups) <= _MOST_RUNS:
+            return [
+                line
+                for first, end, members in groups
+                if bodies[members]
+                for line in (loop.format(first, end), *bodies[members], "}")
+            ]
+        lines, cases = [], []
+        for kind, text in enumerate(bodies.values()):
+            if text:
+                head = f"auto const run_{kind} = [&](int const a, int const b) {{"
+                lines += [head, loop.format("a", "b"), *text, "}};"]
+                cases.append(f"case {kind}: run_{kind}(run[0], run[1]); break;")
+        order = f"int q = {len(groups)} - 1; q >= 0; --q" if backwards else f"int q = 0; q < {len(groups)}; ++q"
+        return [*lines, f"for ({order}) {{", "int const* const run = runs[q];", "switch (run[2]) {", *cases, "}}"]
 
     def _begin(self) -> list[str]:
         """Return the start of a step: matrix and right-hand side with what the sites add."""
@@ -204,16 +232,17 @@ class _Writer:
             "s[V + i] += change;",
             "}",
         ]
-        for first, end, members in self._m.groups:
-            updates = [line for k in members for line in self._update(k, self._m.uses[k], "i")]
-            if updates:
-                lines.append(f"for (int i = {first}; i < {end}; ++i) {{ vec const v = s[V + i]; (void)v;")
-                lines += [*updates, "}"]
-        for first, end, members in self._m.groups:
-            gates = [line for k in members for line in self._tabulated(k, self._m.uses[k])]
-            if gates:
-                lines.append(f"for (int i = {first}; i < {end}; ++i) {{")
-                lines += ["vec row[n_chunks * W];", "look_up<n_chunks>(table, s[V + i], row);", *gates, "}"]
+
+        def updates(members: Sequence[int]) -> list[str]:
+            found = [line for k in members for line in self._update(k, self._m.uses[k], "i")]
+            return ["vec const v = s[V + i]; (void)v;", *found] if found else []
+
+        def gates(members: Sequence[int]) -> list[str]:
+            found = [line for k in members for line in self._tabulated(k, self._m.uses[k])]
+            return ["vec row[n_chunks * W];", "look_up<n_chunks>(table, s[V + i], row);", *found] if found else []
+
+        for body in (updates, gates):
+            lines += ["{", *self._over_nodes(body), "}"] if len(self._m.groups) > _MOST_RUNS else self._over_nodes(body)
         for k, use in enumerate(self._m.uses):
             if use.is_point:
                 lines += self._site_loop(use)
@@ -298,6 +327,11 @@ class _Writer:
         declared = ", ".join(f"{x} = {v}" for x, v in offsets.items())
         cai = self._rows.first.get("ion.cai", -1)
         n_columns = len(self._columns)
+        runs = ""
+        if len(m.groups) > _MOST_RUNS:
+            kinds = list(dict.fromkeys(members for _, _, members in m.groups))
+            listed = ", ".join(f"{{{first}, {end}, {kinds.index(of)}}}" for first, end, of in m.groups)
+            runs = f"\n    static constexpr int runs[][3] = {{{listed}}};"
         text = f"""
 struct {self._name} {{
     static constexpr int n_nodes = {self._n}, n_rows = {self._rows.size}, n_constants = {self._constants.size};
@@ -306,7 +340,7 @@ struct {self._name} {{
     static constexpr int parent[] = {_list(tree.parent)};
     static constexpr int node[] = {_list(node)};
     static constexpr int mechanism[] = {_list(mechanism)};
-    static constexpr int node_of_segment[] = {_list(tree.node_of_segment)};
+    static constexpr int node_of_segment[] = {_list(tree.node_of_segment)};{runs}
 
     static inline void begin(vec* __restrict s, T const* __restrict c, int const* used, int n_used, T per_dt) {{
         (void)used; (void)n_used;

@@ -70,7 +70,7 @@ def parsed(tmp_path):
 
 
 def test_every_file_is_read(codes):
-    assert set(codes) == {*CHANNELS, *FROM_NEURON, "LinearProbe", "EventSource"}
+    assert set(codes) == {*CHANNELS, *FROM_NEURON, "LinearProbe", "EventSource", "NMDA"}
 
 
 def test_the_catalogue_says_the_same(codes):

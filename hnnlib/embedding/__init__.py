@@ -1,0 +1,123 @@
+"""A detailed cell inside network activity: its form and membrane, every synapse on it, and what came of them."""
+
+from __future__ import annotations
+
+from hnnlib.embedding.attenuation import attenuation
+from hnnlib.embedding.biophysics import Biophysics, Membrane, read_biophysics, write_biophysics
+from hnnlib.embedding.calibrate import UnitaryPSPs, calibrate_unitary, unitary_psps
+from hnnlib.embedding.cell import DetailedCell
+from hnnlib.embedding.clusters import clustered, clusters_of_group
+from hnnlib.embedding.column import from_network
+from hnnlib.embedding.domains import label_domains, totals_by_domain
+from hnnlib.embedding.draw import draw_sources, source_from_plain, source_to_plain
+from hnnlib.embedding.edges_sonata import embedding_from_sonata, embedding_to_sonata
+from hnnlib.embedding.embedded import EmbeddedCell
+from hnnlib.embedding.in_vivo import in_vivo_counts, in_vivo_lengths, l5_in_vivo
+from hnnlib.embedding.isf import read_syn_con, write_syn_con
+from hnnlib.embedding.isf_network import IsfPopulation, read_isf_network
+from hnnlib.embedding.modulated import Follow, Rhythmic, SharedNoise
+from hnnlib.embedding.morphology import Morphology
+from hnnlib.embedding.placement import random
+from hnnlib.embedding.placing import aligned, scaled
+from hnnlib.embedding.protocols import (
+    BackPropagation,
+    BACReport,
+    StepReport,
+    bac_firing,
+    back_propagating_spike,
+    step_current,
+)
+from hnnlib.embedding.rates import Distribution, Empirical, Fixed, LevyStable, Lognormal, TruncatedNormal, Uniform
+from hnnlib.embedding.reading import read_morphology
+from hnnlib.embedding.recorded import Replay
+from hnnlib.embedding.release import draw_events
+from hnnlib.embedding.run import cell_of, replay, simulate_cell
+from hnnlib.embedding.segments import SegmentTable
+from hnnlib.embedding.sources import PSTH, InhomogeneousPoisson, Ongoing, Poisson, Source, Superposition
+from hnnlib.embedding.spatial import ExponentialRule, LinearRule, SigmoidRule, WindowRule
+from hnnlib.embedding.spikes import SourceSpikes, TrialEvents
+from hnnlib.embedding.store import read_study, write_study
+from hnnlib.embedding.study import Study
+from hnnlib.embedding.swc import write_swc
+from hnnlib.embedding.synthesis import synthesize
+from hnnlib.embedding.table import Embedding, ShortTermPlasticity, SynapseType
+from hnnlib.embedding.tables import Recording, Table
+
+__all__ = [
+    "PSTH",
+    "BACReport",
+    "BackPropagation",
+    "Biophysics",
+    "DetailedCell",
+    "Distribution",
+    "EmbeddedCell",
+    "Embedding",
+    "Empirical",
+    "ExponentialRule",
+    "Fixed",
+    "Follow",
+    "InhomogeneousPoisson",
+    "IsfPopulation",
+    "LevyStable",
+    "LinearRule",
+    "Lognormal",
+    "Membrane",
+    "Morphology",
+    "Ongoing",
+    "Poisson",
+    "Recording",
+    "Replay",
+    "Rhythmic",
+    "SegmentTable",
+    "SharedNoise",
+    "ShortTermPlasticity",
+    "SigmoidRule",
+    "Source",
+    "SourceSpikes",
+    "StepReport",
+    "Study",
+    "Superposition",
+    "SynapseType",
+    "Table",
+    "TrialEvents",
+    "TruncatedNormal",
+    "Uniform",
+    "UnitaryPSPs",
+    "WindowRule",
+    "aligned",
+    "attenuation",
+    "bac_firing",
+    "back_propagating_spike",
+    "calibrate_unitary",
+    "cell_of",
+    "clustered",
+    "clusters_of_group",
+    "draw_events",
+    "draw_sources",
+    "embedding_from_sonata",
+    "embedding_to_sonata",
+    "from_network",
+    "in_vivo_counts",
+    "in_vivo_lengths",
+    "l5_in_vivo",
+    "label_domains",
+    "random",
+    "read_biophysics",
+    "read_isf_network",
+    "read_morphology",
+    "read_study",
+    "read_syn_con",
+    "replay",
+    "scaled",
+    "simulate_cell",
+    "source_from_plain",
+    "source_to_plain",
+    "step_current",
+    "synthesize",
+    "totals_by_domain",
+    "unitary_psps",
+    "write_biophysics",
+    "write_study",
+    "write_swc",
+    "write_syn_con",
+]
