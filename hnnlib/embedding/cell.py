@@ -15,6 +15,7 @@ from hnnlib.base.schema import digest, number
 from hnnlib.compile.discretise import make_template
 from hnnlib.embedding.biophysics import Biophysics, read_biophysics
 from hnnlib.embedding.morphology import Morphology
+from hnnlib.embedding.placing import aligned, is_upright
 from hnnlib.embedding.reading import read_morphology
 from hnnlib.embedding.segments import SegmentTable
 from hnnlib.embedding.spatial import reaches
@@ -29,7 +30,10 @@ _LAMBDA_HZ = 100.0
 
 
 def _morphology(value: Any) -> Morphology:
-    return value if isinstance(value, Morphology) else read_morphology(value)
+    if isinstance(value, Morphology):
+        return value
+    read = read_morphology(value)
+    return read if is_upright(read) else aligned(read)
 
 
 def _biophysics(value: Any) -> Biophysics:
@@ -45,7 +49,8 @@ class DetailedCell:
     Parameters
     ----------
     morphology : Morphology, str or path
-        Its form, or what `read_morphology` makes it of. The cell's own, `DetailedCell.morphology`, has the axon that
+        Its form, or what `read_morphology` makes it of; what is read is turned upright, as `aligned` does it, so that
+        its dipole is along the apical tree. The cell's own, `DetailedCell.morphology`, has the axon that
         the biophysics asks for: as traced, none, or a stub of two pieces, 30 µm long and 1 µm thick each (Hay et al.
         2011, PLoS Comput Biol 7:e1002107), straight down from the soma, after all other sections.
     biophysics : Biophysics, str or path

@@ -91,20 +91,17 @@ def clustered(
     numbers = contacts_of(cells, contacts, length, density, count, n_cells)
     if clusters_per_group is None:
         mean = float(numbers.mean()) if isinstance(contacts, np.ndarray) else as_distribution(contacts, "contacts").mean
-        per_um = density if density is not None else numbers.sum() / length
-        clusters_per_group = clusters_of_group(per_um, mean, cells_per_group)
+        clusters_per_group = clusters_of_group(density or numbers.sum() / length, mean, cells_per_group)
     rule = _Rule(
-        cells_per_group=_at_least_one(cells_per_group, "cells_per_group"),
-        clusters=_at_least_one(clusters_per_group, "clusters_per_group"),
-        group_radius=number(group_radius, "group_radius", unit="µm", gt=0),
-        cluster_radius=number(cluster_radius, "cluster_radius", unit="µm", gt=0),
-        spacing=number(cluster_spacing, "cluster_spacing", unit="µm", gt=0),
+        cells_per_group=cells_per_group,
+        clusters=clusters_per_group,
+        group_radius=group_radius,
+        cluster_radius=cluster_radius,
+        spacing=cluster_spacing,
         fewer=fewer_clusters,
     )
-    if len(numbers) and numbers.max() > rule.clusters and not rule.fewer:
-        raise InvalidValue(
-            "contacts", int(numbers.max()), f"must be at most the number of clusters in a group, {rule.clusters}"
-        )
+    if numbers.max(initial=0) > rule.clusters and not rule.fewer:
+        raise InvalidValue("contacts", int(numbers.max()), f"must be at most the clusters of a group, {rule.clusters}")
     columns = _laid_out(cells, allowed, numbers, rule)
     groups = {"group": columns["group"] + whole(first_group, "first_group"), "cluster": columns["cluster"]}
     of_synapses = {"weight": weight, "delay": delay, "release_p": release_p}
@@ -142,6 +139,7 @@ def clusters_of_group(density: float, contacts: float, cells_per_group: int = 10
     clusters : int
         Rounded down, at least 1.
     """
+    _at_least_one(cells_per_group, "cells_per_group")
     if density <= 0 or contacts <= 0:
         return 1
     return max(1, int(cells_per_group * contacts / (density * length)))
@@ -158,11 +156,17 @@ class _Rule:
     spacing: float
     fewer: bool
 
+    def __attrs_post_init__(self) -> None:
+        _at_least_one(self.cells_per_group, "cells_per_group")
+        _at_least_one(self.clusters, "clusters_per_group")
+        number(self.group_radius, "group_radius", unit="µm", gt=0)
+        number(self.cluster_radius, "cluster_radius", unit="µm", gt=0)
+        number(self.spacing, "cluster_spacing", unit="µm", gt=0)
 
-def _at_least_one(value: Any, path: str) -> int:
+
+def _at_least_one(value: Any, path: str) -> None:
     if whole(value, path) < 1:
         raise InvalidValue(path, value, "must be a whole number >= 1")
-    return int(value)
 
 
 def _laid_out(cells: Cells, allowed: Stretches, numbers: np.ndarray, rule: _Rule) -> dict[str, np.ndarray]:

@@ -26,6 +26,7 @@ _SOMA_CONTACTS = 150
 _BORDER_UM = 50.0
 _CELLS_PER_GROUP = 100
 _EXC_CONTACTS = (2, 8)
+_EXC_US = 5e-5
 # mean, standard deviation, least, largest number of contacts of an inhibitory cell
 _INH_CONTACTS: Mapping[str, tuple[float, float, int, int]] = immutabledict(
     {
@@ -137,14 +138,16 @@ def l5_in_vivo(cell: Any, *, seed: int = 0, legacy: bool = False, fewer_clusters
     -----
     Densities, contacts, groups and release probabilities (0.6 and 0.25) are those of L5NeuronSimulation's
     ``L5NetParams.json``. Its synapses saturate and have weights without a unit; here they are linear: AMPA with 0.2 and
-    2 ms and NMDA of equal peak (weights lognormal like its own, with mean 0.45 and standard deviation 0.345 nS), and
-    GABA-A at -75 mV with 1 and 20 ms (1 nS, on the soma 0.6 nS: its ratio). Excitatory ones depress by 0.8 at a
-    release and recover with 250 ms, the slower of its two variables of depression.
+    2 ms, NMDA of half its peak, and GABA-A at -75 mV with 1 and 20 ms. Excitatory ones depress by 0.8 at a release and
+    recover with 250 ms, the slower of its two variables of depression. Excitatory weights are lognormal and as skewed
+    as its own (0.345 / 0.45), with a mean of 0.05 nS: under its rates, 11 Hz in some 5000 excitatory cells, the shipped
+    cell then fires about 10 times a second, and with five times as much its spikes are blocked. Inhibitory ones are
+    1 nS, on the soma 0.6 nS, which is its ratio.
     """
     counts = in_vivo_counts(in_vivo_lengths(cell), legacy)
     exc: dict[str, Any] = {
         "kind": _excitatory(),
-        "weight": Lognormal(mean=0.45e-3, sd=0.345e-3),
+        "weight": Lognormal(mean=_EXC_US, sd=_EXC_US * 0.345 / 0.45),
         "release_p": 0.6,
         "contacts": Uniform(low=_EXC_CONTACTS[0], high=_EXC_CONTACTS[1], integer=True),
         "cells_per_group": _CELLS_PER_GROUP,
@@ -194,6 +197,7 @@ def _excitatory() -> SynapseType:
             "ampa": SynapseSpec(parameters={"e": 0.0, "tau1": 0.2, "tau2": 2.0}),
             "nmda": SynapseSpec(mechanism="NMDA"),
         },
+        ratio={"nmda": 0.5},
         plasticity=ShortTermPlasticity(depression=0.8, tau_depression=250.0),
     )
 

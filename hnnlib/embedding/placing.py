@@ -8,7 +8,7 @@ import numpy as np
 from hnnlib.base.errors import InvalidValue
 from hnnlib.embedding.morphology import Morphology
 
-__all__ = ["aligned", "apical_direction", "scaled", "soma_middle"]
+__all__ = ["aligned", "apical_direction", "is_upright", "scaled", "soma_middle"]
 
 
 def soma_middle(morphology: Morphology) -> np.ndarray:
@@ -75,6 +75,19 @@ def aligned(morphology: Morphology) -> Morphology:
         return np.column_stack([*turned, points[:, 3]])
 
     return attrs.evolve(morphology, points=tuple(moved(p) for p in morphology.points))
+
+
+def is_upright(morphology: Morphology) -> bool:
+    """Return whether a cell stands as `aligned` puts it: within a degree, and a µm of the origin.
+
+    Parameters
+    ----------
+    morphology : Morphology
+        A cell.
+    """
+    origin = soma_middle(morphology)
+    apical = [p for p, kind in zip(morphology.points, morphology.types, strict=True) if kind == "apical"]
+    return bool(np.abs(origin).max() <= 1.0 and apical_direction(origin, apical)[2] >= np.cos(np.radians(1.0)))
 
 
 def _turn_to_z(direction: np.ndarray) -> np.ndarray:

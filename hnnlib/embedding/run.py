@@ -393,7 +393,7 @@ def _trial(
     for name, probe in header.probes.items():
         kind, _, rest = name.partition(":")
         if kind in ("place", "electrodes"):
-            kept[rest] = record.samples[name][first // every :: every // probe.every].T
+            kept[rest] = record.samples[name][first // probe.every :: every // probe.every].T
             labels[rest], units[rest] = probe.labels, probe.unit
     moment = record.samples[MOMENT][first::every] * 1e-6  # fAm to nAm
     times = np.arange(len(moment)) * run["dt"] * every + (first * run["dt"] - settle)

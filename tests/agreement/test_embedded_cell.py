@@ -107,7 +107,7 @@ def test_pooled_synapses_are_the_same_as_single_ones(cell, embedding, engine):
     assert np.abs(voltage[0] - voltage[1]).max() < 1e-6
 
 
-@pytest.mark.parametrize("n_jobs", [2, 3])
+@pytest.mark.parametrize("n_jobs", [2, 4])
 def test_workers_change_nothing(cell, embedding, study, n_jobs):
     launcher = hn.JoblibBackend(n_jobs=n_jobs).launcher
     record = {"v": ["soma", "apical_tuft@420"]}
@@ -188,6 +188,21 @@ def test_settling_leaves_no_transient(cell, embedding):
     silent = {"tstop": 20.0, "seed": 3}
     settled = voltages(simulate_cell(cell, embedding, {}, settle=300.0, **silent))
     assert np.ptp(settled) < 0.1 < np.ptp(voltages(simulate_cell(cell, embedding, {}, **silent)))
+
+
+def test_electrodes_and_fewer_samples(cell, embedding, study):
+    probe = {"probe": hn.Electrodes(positions=((60.0, 0.0, 0.0), (60.0, 0.0, 300.0)), method="lsa")}
+    every, fourth = (
+        simulate_cell(cell, embedding, SOURCES, electrodes=probe, record_every=n, **{**USUAL, "settle": 20.025})
+        for n in (1, 4)
+    )
+    assert np.abs(every.recordings["probe"].numpy()).max() > 0.01  # µV
+    assert every.recordings["probe"].unit == "µV"
+    later = fourth.recordings["v"].times[0]
+    assert later == pytest.approx(0.075)  # the first multiple of four steps at or after t = 0
+    for name in ("v", "probe", "dipole"):
+        expected = every.recordings[name].numpy(0)[:, 3::4]
+        assert np.array_equal(fourth.recordings[name].numpy(0), expected), name
 
 
 def test_no_event_is_told(cell, embedding, caplog):

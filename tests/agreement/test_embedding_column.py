@@ -1,4 +1,4 @@
-"""A column's spikes at a detailed cell: every event that the simple cell received arrives, at its time, with its weight."""
+"""A column's spikes at a detailed cell: every event of the simple cell arrives, at its time and with its weight."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ def test_every_event_of_the_simple_cell_arrives(tmp_path):
     for trial in range(2):
         times = np.array(result.cell_response.spike_times[trial])
         gids = np.array(result.cell_response.spike_gids[trial])
-        expected = []
-        for source, site, weight, delay in zip(edges.source_gid, edges.site, edges.weight, edges.delay_ms, strict=True):
-            for t in times[gids == source]:
-                if weight and t + delay <= TSTOP:
-                    expected.append((sites.receptors[site], t + delay, weight))
+        heard = zip(edges.source_gid, edges.site, edges.weight, edges.delay_ms, strict=True)
+        expected = sorted(
+            (sites.receptors[site], t + delay, weight)
+            for source, site, weight, delay in heard
+            for t in times[gids == source]
+            if weight and t + delay <= TSTOP
+        )
         sources = {name: Replay(spikes=result) for name in emb.populations}
         spikes = draw_sources(sources, emb, seed=0, trial=trial, tstop=TSTOP)
         events = draw_events(emb, spikes, seed=0, trial=trial, tstop=TSTOP)
@@ -48,7 +50,6 @@ def test_every_event_of_the_simple_cell_arrives(tmp_path):
         found = sorted(
             zip(receptor.tolist(), events.time_ms.tolist(), emb.weight_uS[events.synapse].tolist(), strict=True)
         )
-        expected.sort()
         assert len(expected) > 100
         assert len(found) == 3 * len(expected)
         assert [r for r, *_ in found[::3]] == [r for r, *_ in expected]

@@ -15,7 +15,7 @@ __all__ = ["Kernel", "generate"]
 
 
 _MOST_RUNS = 24
-"""Up to so many runs of nodes with the same mechanisms each get a loop of their own, whose bounds the compiler knows."""
+"""Up to so many runs of nodes with the same mechanisms get a loop each, whose bounds the compiler knows."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

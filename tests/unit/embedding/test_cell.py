@@ -13,7 +13,9 @@ from hnnlib.compile.build import compile_plan
 from hnnlib.embedding.biophysics import Biophysics, Membrane
 from hnnlib.embedding.cell import DetailedCell, electrotonic_length
 from hnnlib.embedding.morphology import Morphology
+from hnnlib.embedding.placing import is_upright
 from hnnlib.embedding.spatial import LinearRule
+from hnnlib.embedding.swc import write_swc
 from hnnlib.spec.layout import AtPoints
 from hnnlib.spec.network import NetworkSpec, Population, TonicBias
 from hnnlib.spec.profiles import Sampled
@@ -180,3 +182,12 @@ def test_an_ordinary_network_takes_the_cell(fork, membrane, tiny_cell):
     assert plan.n_cells == 3
     np.testing.assert_array_equal(plan.biases.section, [fork.index("apical_2")] * 2)
     np.testing.assert_allclose(plan.templates[0].segments.area_um2, cell.segments.area_um2)
+
+
+def test_a_file_is_read_and_turned_upright(fork, membrane, tmp_path):
+    lying = attrs.evolve(fork, points=tuple(p[:, [2, 0, 1, 3]] + [100.0, 0.0, 0.0, 0.0] for p in fork.points))
+    write_swc(lying, tmp_path / "lying.swc")
+    cell = DetailedCell(tmp_path / "lying.swc", membrane)
+    assert is_upright(cell.morphology)
+    assert not is_upright(lying)
+    assert DetailedCell(lying, membrane).morphology.points[1][-1, 0] == pytest.approx(410.0)  # a value stays as it is

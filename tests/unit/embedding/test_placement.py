@@ -251,7 +251,7 @@ def test_or_it_has_fewer_clusters_and_says_so(pyramid, caplog):
 
 
 def test_more_contacts_than_clusters_are_refused(bush):
-    with pytest.raises(InvalidValue, match="contacts: 8 must be at most the number of clusters in a group, 5"):
+    with pytest.raises(InvalidValue, match="contacts: 8 must be at most the clusters of a group, 5"):
         clusters(bush, clusters_per_group=5)
 
 
@@ -275,6 +275,14 @@ def test_the_number_of_clusters_follows_from_the_density(bush):
     assert clusters_of_group(density=2.16, contacts=5, cells_per_group=100) == 23
     emb = clustered(bush, "exc", kind=AMPA, weight=1e-3, density=2.16, contacts=5, domain="apical")
     assert emb.cluster.max() == 22
+    with pytest.raises(InvalidValue, match="cells_per_group: 'all' must be a whole number"):
+        clusters(bush, clusters_per_group=None, cells_per_group="all")
+
+
+def test_no_cells_make_an_empty_table(bush):
+    for nothing in ({"density": 0.0}, {"count": 0}, {"n_cells": 0}):
+        emb = clustered(bush, "exc", kind=AMPA, weight=1e-3, **nothing)
+        assert (len(emb), emb.n_sources) == (0, {"exc": 0})
 
 
 # ------------------------------------------------------------------------------------------------- in vivo

@@ -150,10 +150,18 @@ def test_the_digest_tells_any_two_tables_apart(pyramid):
     emb = table(pyramid)
     assert emb.digest == table(pyramid).digest
     changes = {
-        "source": [0, 3, 1, 2], "section": [0, 2, 4, 6], "x": [0.5, 0.1, 0.2, 0.9], "weight_uS": [1e-3, 2e-3, 3e-3, 5e-3],
-        "delay_ms": [0.0, 1.0, 2.0, 4.0], "release_p": [1.0] * 4, "group": [-1] * 4, "cluster": [-1] * 4,
-        "n_sources": {"exc": 9}, "cell_types": {"exc": "pyramidal"}, "kinds": {"ampa": AMPA, "gaba": GABA},
-    }  # fmt: skip
+        "source": [0, 3, 1, 2],
+        "section": [0, 2, 4, 6],
+        "x": [0.5, 0.1, 0.2, 0.9],
+        "weight_uS": [1e-3, 2e-3, 3e-3, 5e-3],
+        "delay_ms": [0.0, 1.0, 2.0, 4.0],
+        "release_p": [1.0] * 4,
+        "group": [-1] * 4,
+        "cluster": [-1] * 4,
+        "n_sources": {"exc": 9},
+        "cell_types": {"exc": "pyramidal"},
+        "kinds": {"ampa": AMPA, "gaba": GABA},
+    }
     digests = {table(pyramid, **{name: value}).digest for name, value in changes.items()}
     assert len(digests | {emb.digest}) == len(changes) + 1
 
