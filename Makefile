@@ -62,6 +62,7 @@ bench: .venv/.ready-$(EXTRAS) .venv/.ready-dask .venv/.ready-mpi .venv/.ready-ne
 	$(BIN)/python benchmarks/batch.py $(ARGS)
 	$(BIN)/python benchmarks/fit.py
 	$(BIN)/python benchmarks/column_on_nest.py $(ARGS)
+	$(BIN)/python benchmarks/detailed_cell.py $(ARGS)
 
 bench-peers: .venv/.ready-$(EXTRAS) .venv-peers/.ready
 	$(BIN)/python benchmarks/peers.py $(ARGS)

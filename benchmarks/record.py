@@ -17,7 +17,7 @@ from pathlib import Path
 from peers import _processor
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("run", "electrodes", "launchers", "sonata", "accuracy", "column_on_nest")
+NAMES = ("run", "electrodes", "launchers", "sonata", "accuracy", "column_on_nest", "detailed_cell")
 
 
 def record(name: str, words: list[str]) -> None:
@@ -27,7 +27,7 @@ def record(name: str, words: list[str]) -> None:
     about = f"{name}.py, {today}, {_processor()}, {cores}, Python {platform.python_version()}"
     done = subprocess.run([sys.executable, HERE / f"{name}.py", *words], stdout=subprocess.PIPE, text=True, check=True)
     print(done.stdout)
-    markdown = name in ("accuracy", "column_on_nest")
+    markdown = name in ("accuracy", "column_on_nest", "detailed_cell")
     text = f"{done.stdout}\n{about}.\n" if markdown else f"{about}\n\n{done.stdout.strip()}\n"
     file = HERE / "measured" / f"{name}.{'md' if markdown else 'txt'}"
     file.write_text(text, encoding="utf-8")

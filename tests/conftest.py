@@ -138,9 +138,9 @@ def one_cell():
 @pytest.fixture(scope="session")
 def make_study_inputs():
     """Return a function that makes what a study follows from: some synapses, of three populations, on a stick."""
-    from hnnlib.embedding.segments import SegmentTable
-    from hnnlib.embedding.table import Embedding, SynapseType
-    from hnnlib.embedding.trial import StudyInputs
+    from hnnlib.embedding.membrane.segments import SegmentTable
+    from hnnlib.embedding.study.trial import StudyInputs
+    from hnnlib.embedding.synapses.table import Embedding, SynapseType
     from hnnlib.spec.cells import SynapseSpec
 
     def make(n_synapses=60, n_sources=8, **changes):
@@ -198,8 +198,8 @@ def make_study_inputs():
 @pytest.fixture(scope="session")
 def make_cell_trial():
     """Return a function that makes a trial of such a study with made-up numbers, the same for each number."""
-    from hnnlib.embedding.spikes import SourceSpikes, TrialEvents
-    from hnnlib.embedding.trial import CellTrial
+    from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
+    from hnnlib.embedding.study.trial import CellTrial
 
     def make(inputs, trial, n_events=80, n_spikes=20, n_times=101, **changes):
         rng = np.random.default_rng([11, trial])

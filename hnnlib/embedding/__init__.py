@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from hnnlib.embedding.attenuation import attenuation
-from hnnlib.embedding.biophysics import Biophysics, Membrane, read_biophysics, write_biophysics
-from hnnlib.embedding.calibrate import UnitaryPSPs, calibrate_unitary, unitary_psps
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.clusters import clustered, clusters_of_group
-from hnnlib.embedding.column import from_network
-from hnnlib.embedding.domains import label_domains, totals_by_domain
-from hnnlib.embedding.draw import draw_sources, source_from_plain, source_to_plain
-from hnnlib.embedding.edges_sonata import embedding_from_sonata, embedding_to_sonata
 from hnnlib.embedding.embedded import EmbeddedCell
-from hnnlib.embedding.in_vivo import in_vivo_counts, in_vivo_lengths, l5_in_vivo
-from hnnlib.embedding.isf import read_syn_con, write_syn_con
-from hnnlib.embedding.isf_network import IsfPopulation, read_isf_network
-from hnnlib.embedding.modulated import Follow, Rhythmic, SharedNoise
-from hnnlib.embedding.morphology import Morphology
-from hnnlib.embedding.placement import random
-from hnnlib.embedding.placing import aligned, scaled
-from hnnlib.embedding.protocols import (
+from hnnlib.embedding.form.alignment import aligned, scaled
+from hnnlib.embedding.form.domains import label_domains, totals_by_domain
+from hnnlib.embedding.form.morphology import Morphology
+from hnnlib.embedding.form.reading import read_morphology
+from hnnlib.embedding.form.swc import write_swc
+from hnnlib.embedding.form.synthesis import synthesize
+from hnnlib.embedding.membrane.attenuation import attenuation
+from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane, read_biophysics, write_biophysics
+from hnnlib.embedding.membrane.cell import DetailedCell
+from hnnlib.embedding.membrane.protocols import (
     BackPropagation,
     BACReport,
     StepReport,
@@ -27,21 +20,36 @@ from hnnlib.embedding.protocols import (
     back_propagating_spike,
     step_current,
 )
-from hnnlib.embedding.rates import Distribution, Empirical, Fixed, LevyStable, Lognormal, TruncatedNormal, Uniform
-from hnnlib.embedding.reading import read_morphology
-from hnnlib.embedding.recorded import Replay
-from hnnlib.embedding.release import draw_events
+from hnnlib.embedding.membrane.segments import SegmentTable
+from hnnlib.embedding.membrane.spatial import ExponentialRule, LinearRule, SigmoidRule, WindowRule
 from hnnlib.embedding.run import cell_of, replay, simulate_cell
-from hnnlib.embedding.segments import SegmentTable
-from hnnlib.embedding.sources import PSTH, InhomogeneousPoisson, Ongoing, Poisson, Source, Superposition
-from hnnlib.embedding.spatial import ExponentialRule, LinearRule, SigmoidRule, WindowRule
-from hnnlib.embedding.spikes import SourceSpikes, TrialEvents
-from hnnlib.embedding.store import read_study, write_study
-from hnnlib.embedding.study import Study
-from hnnlib.embedding.swc import write_swc
-from hnnlib.embedding.synthesis import synthesize
-from hnnlib.embedding.table import Embedding, ShortTermPlasticity, SynapseType
-from hnnlib.embedding.tables import Recording, Table
+from hnnlib.embedding.sources.draw import draw_sources, source_from_plain, source_to_plain
+from hnnlib.embedding.sources.modulated import Follow, Rhythmic, SharedNoise
+from hnnlib.embedding.sources.rates import (
+    Distribution,
+    Empirical,
+    Fixed,
+    LevyStable,
+    Lognormal,
+    TruncatedNormal,
+    Uniform,
+)
+from hnnlib.embedding.sources.recipes import PSTH, InhomogeneousPoisson, Ongoing, Poisson, Source, Superposition
+from hnnlib.embedding.sources.recorded import Replay
+from hnnlib.embedding.sources.release import draw_events
+from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
+from hnnlib.embedding.study.store import read_study, write_study
+from hnnlib.embedding.study.study import Study
+from hnnlib.embedding.study.tables import Recording, Table
+from hnnlib.embedding.synapses.calibrate import UnitaryPSPs, calibrate_unitary, unitary_psps
+from hnnlib.embedding.synapses.clusters import clustered, clusters_of_group
+from hnnlib.embedding.synapses.column import from_network
+from hnnlib.embedding.synapses.in_vivo import in_vivo_counts, in_vivo_lengths, l5_in_vivo
+from hnnlib.embedding.synapses.isf import read_syn_con, write_syn_con
+from hnnlib.embedding.synapses.isf_network import IsfPopulation, read_isf_network
+from hnnlib.embedding.synapses.placement import random
+from hnnlib.embedding.synapses.sonata import embedding_from_sonata, embedding_to_sonata
+from hnnlib.embedding.synapses.table import Embedding, ShortTermPlasticity, SynapseType
 
 __all__ = [
     "PSTH",

@@ -14,10 +14,10 @@ from hnnlib.base.errors import InvalidValue, UnknownName
 from hnnlib.base.schema import digest
 from hnnlib.compile.build import compile_plan
 from hnnlib.compile.probe import dipole_weights
-from hnnlib.embedding.cell import DetailedCell
+from hnnlib.embedding.membrane.cell import DetailedCell
 from hnnlib.embedding.sites import Recording, recorded_rows
-from hnnlib.embedding.spikes import TrialEvents
-from hnnlib.embedding.table import Embedding
+from hnnlib.embedding.sources.spikes import TrialEvents
+from hnnlib.embedding.synapses.table import Embedding
 from hnnlib.plan.check import check_plan
 from hnnlib.plan.tables import DriveCells, Edges, Events, Plan, Populations, Probe, Sites, Template
 from hnnlib.spec.clamps import CurrentClamp

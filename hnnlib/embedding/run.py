@@ -18,18 +18,18 @@ from hnnlib.base.log import logger
 from hnnlib.base.progress import progress_bar
 from hnnlib.base.resources import mod_digests
 from hnnlib.base.schema import from_plain, number
-from hnnlib.embedding.biophysics import Biophysics
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.draw import draw_sources, source_to_plain
 from hnnlib.embedding.embedded import CELL, MOMENT, EmbeddedCell
-from hnnlib.embedding.release import draw_events
+from hnnlib.embedding.membrane.biophysics import Biophysics
+from hnnlib.embedding.membrane.cell import DetailedCell
 from hnnlib.embedding.sites import recordings_of
-from hnnlib.embedding.sources import Source
-from hnnlib.embedding.spikes import SourceSpikes, TrialEvents
-from hnnlib.embedding.store import StudyWriter
-from hnnlib.embedding.study import Study
-from hnnlib.embedding.table import Embedding
-from hnnlib.embedding.trial import CellTrial, StudyInputs, plain_data
+from hnnlib.embedding.sources.draw import draw_sources, source_to_plain
+from hnnlib.embedding.sources.recipes import Source
+from hnnlib.embedding.sources.release import draw_events
+from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
+from hnnlib.embedding.study.store import StudyWriter
+from hnnlib.embedding.study.study import Study
+from hnnlib.embedding.study.trial import CellTrial, StudyInputs, plain_data
+from hnnlib.embedding.synapses.table import Embedding
 from hnnlib.results.records import Records, TrialRecord
 from hnnlib.simulation import by_leader, chosen_engine, chosen_launcher, stream_trials
 from hnnlib.spec.clamps import CurrentClamp

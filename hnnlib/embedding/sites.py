@@ -11,8 +11,8 @@ import numpy as np
 from immutabledict import immutabledict
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.segments import SegmentTable
+from hnnlib.embedding.membrane.cell import DetailedCell
+from hnnlib.embedding.membrane.segments import SegmentTable
 from hnnlib.plan.tables import Template
 
 __all__ = ["QUANTITIES", "Recording", "recorded_rows", "recordings_of", "segment_of"]

@@ -9,10 +9,10 @@ import pytest
 import hnnlib as hn
 from hnnlib.backends.neuron.network import _Cell
 from hnnlib.backends.neuron.session import session
-from hnnlib.embedding.attenuation import attenuation
-from hnnlib.embedding.biophysics import Biophysics, Membrane
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.protocols import bac_firing, back_propagating_spike, step_current
+from hnnlib.embedding.membrane.attenuation import attenuation
+from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane
+from hnnlib.embedding.membrane.cell import DetailedCell
+from hnnlib.embedding.membrane.protocols import bac_firing, back_propagating_spike, step_current
 from hnnlib.spec.layout import AtPoints
 
 pytestmark = pytest.mark.neuron

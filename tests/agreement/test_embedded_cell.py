@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 import hnnlib as hn
-from hnnlib.embedding.biophysics import Biophysics, Membrane
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.morphology import Morphology
-from hnnlib.embedding.placement import random
+from hnnlib.embedding.form.morphology import Morphology
+from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane
+from hnnlib.embedding.membrane.cell import DetailedCell
 from hnnlib.embedding.run import cell_of, replay, simulate_cell
-from hnnlib.embedding.sources import Poisson
-from hnnlib.embedding.store import read_study
-from hnnlib.embedding.table import Embedding, ShortTermPlasticity, SynapseType
+from hnnlib.embedding.sources.recipes import Poisson
+from hnnlib.embedding.study.store import read_study
+from hnnlib.embedding.synapses.placement import random
+from hnnlib.embedding.synapses.table import Embedding, ShortTermPlasticity, SynapseType
 
 pytestmark = pytest.mark.neuron
 
@@ -62,11 +62,10 @@ def cell():
 
 @pytest.fixture(scope="module")
 def embedding(cell):
-    exc = random(
-        cell, "exc", count=240, contacts=3, kind=EXCITATORY, weight=4e-4, delay=1.0, release_p=0.6, domain=["basal", "apical"], seed=1
-    )  # fmt: skip
-    inh = random(cell, "inh", count=60, contacts=3, kind=INHIBITORY, weight=6e-4, delay=0.5, domain=["soma", "basal"], seed=1)
-    return exc + inh
+    alike = {"contacts": 3, "seed": 1}
+    exc = {"count": 240, "kind": EXCITATORY, "weight": 4e-4, "delay": 1.0, "release_p": 0.6, **alike}
+    inh = {"count": 60, "kind": INHIBITORY, "weight": 6e-4, "delay": 0.5, **alike}
+    return random(cell, "exc", domain=["basal", "apical"], **exc) + random(cell, "inh", domain=["soma", "basal"], **inh)
 
 
 SOURCES = {"exc": Poisson(rate=15.0), "inh": Poisson(rate=10.0)}
@@ -162,7 +161,7 @@ def test_going_on_after_a_stop(cell, embedding, study, tmp_path, monkeypatch):
     class Stop(Exception):
         pass
 
-    import hnnlib.embedding.store as store
+    import hnnlib.embedding.study.store as store
 
     add, seen = store.StudyWriter.add, []
 
@@ -237,11 +236,13 @@ def test_the_dipole_of_a_stick():
     cable = DetailedCell(stick, passive, max_segment_um=10.0)
     none = np.zeros(0)
     nothing = Embedding(
-        segments=cable.segments, populations=(), kinds={}, population=none, source=none, kind=none, section=none, x=none,
-        weight_uS=none, delay_ms=none, release_p=none, group=none, cluster=none,
+        segments=cable.segments, populations=(), kinds={}, population=none, source=none, kind=none, section=none,
+        x=none, weight_uS=none, delay_ms=none, release_p=none, group=none, cluster=none,
     )  # fmt: skip
     clamp = hn.CurrentClamp(cells={"cell": None}, amplitude=0.1, section="soma")
-    study = simulate_cell(cable, nothing, {}, tstop=150.0, clamps={"step": clamp}, engine="fast", record={"i_membrane": "all"})
+    study = simulate_cell(
+        cable, nothing, {}, tstop=150.0, clamps={"step": clamp}, engine="fast", record={"i_membrane": "all"}
+    )
     dipole = study.recordings["dipole"].numpy(0)[2, -1]
     space = 1e4 * np.sqrt(diam * 1e-4 / (4 * g * ra))  # µm
     expected = 0.1 * space * (np.cosh((length - z) / space) - np.cosh(z / space)) / np.sinh(length / space) * 1e-6

@@ -7,13 +7,13 @@ import pytest
 
 import hnnlib as hn
 from hnnlib.base.errors import InvalidValue, UnknownName
-from hnnlib.embedding.biophysics import Biophysics, Membrane
-from hnnlib.embedding.calibrate import calibrate_unitary, unitary_psps
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.morphology import Morphology
-from hnnlib.embedding.placement import random
-from hnnlib.embedding.rates import Lognormal
-from hnnlib.embedding.table import SynapseType
+from hnnlib.embedding.form.morphology import Morphology
+from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane
+from hnnlib.embedding.membrane.cell import DetailedCell
+from hnnlib.embedding.sources.rates import Lognormal
+from hnnlib.embedding.synapses.calibrate import calibrate_unitary, unitary_psps
+from hnnlib.embedding.synapses.placement import random
+from hnnlib.embedding.synapses.table import SynapseType
 
 pytestmark = pytest.mark.neuron
 

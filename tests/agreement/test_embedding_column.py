@@ -7,11 +7,11 @@ import pytest
 
 import hnnlib as hn
 from hnnlib.compile.build import compile_plan
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.column import from_network
-from hnnlib.embedding.draw import draw_sources
-from hnnlib.embedding.recorded import Replay
-from hnnlib.embedding.release import draw_events
+from hnnlib.embedding.membrane.cell import DetailedCell
+from hnnlib.embedding.sources.draw import draw_sources
+from hnnlib.embedding.sources.recorded import Replay
+from hnnlib.embedding.sources.release import draw_events
+from hnnlib.embedding.synapses.column import from_network
 from hnnlib.spec.run import RunSpec
 
 pytestmark = pytest.mark.neuron

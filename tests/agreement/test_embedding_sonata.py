@@ -6,9 +6,9 @@ import libsonata
 import numpy as np
 import pytest
 
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.edges_sonata import embedding_from_sonata, embedding_to_sonata
-from hnnlib.embedding.in_vivo import l5_in_vivo
+from hnnlib.embedding.membrane.cell import DetailedCell
+from hnnlib.embedding.synapses.in_vivo import l5_in_vivo
+from hnnlib.embedding.synapses.sonata import embedding_from_sonata, embedding_to_sonata
 
 
 @pytest.fixture(scope="module")

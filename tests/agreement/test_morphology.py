@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import FileFormatError
-from hnnlib.embedding.domains import totals_by_domain
-from hnnlib.embedding.imported import neuron_demo_file
-from hnnlib.embedding.reading import read_morphology
-from hnnlib.embedding.swc import read_swc, swc_text, write_swc
+from hnnlib.embedding.form.domains import totals_by_domain
+from hnnlib.embedding.form.imported import neuron_demo_file
+from hnnlib.embedding.form.reading import read_morphology
+from hnnlib.embedding.form.swc import read_swc, swc_text, write_swc
 
 pytestmark = pytest.mark.neuron
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnnlib.embedding.columns import STATIC, TABLES
-from hnnlib.embedding.store import StudyWriter, read_study
+from hnnlib.embedding.study.columns import STATIC, TABLES
+from hnnlib.embedding.study.store import StudyWriter, read_study
 
 N_TRIALS, N_SYNAPSES, N_EVENTS = 16, 24_000, 20_000
 MOST_BYTES = 20_000_000
@@ -119,7 +119,7 @@ def test_a_killed_process_leaves_what_it_wrote(make_study_inputs, make_cell_tria
     (tmp_path / "trials.pickle").write_bytes(pickle.dumps((inputs, trials)))
     code = """
         import pickle, sys
-        from hnnlib.embedding.store import StudyWriter
+        from hnnlib.embedding.study.store import StudyWriter
         with open(sys.argv[1] + "/trials.pickle", "rb") as file:
             inputs, trials = pickle.load(file)
         writer = StudyWriter(sys.argv[1] + "/study", inputs, 8)

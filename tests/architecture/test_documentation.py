@@ -8,6 +8,7 @@ import pytest
 
 import hnnlib
 import hnnlib.analysis
+import hnnlib.embedding
 import hnnlib.optimization
 import hnnlib.viz
 
@@ -79,6 +80,7 @@ def test_the_reference_lists_every_public_name_once(repository):
     # what hnnlib itself offers of fits stands there
     further = set(hnnlib.optimization.__all__) - set(hnnlib.__all__)
     assert sorted(found["hnnlib.optimization"]) == sorted(further)
+    assert sorted(found["hnnlib.embedding"]) == sorted(hnnlib.embedding.__all__)
 
 
 def test_every_name_is_used_in_an_example(examples):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hnnlib.embedding.morphology import Morphology
-from hnnlib.embedding.segments import SegmentTable
-from hnnlib.embedding.table import Embedding, SynapseType
+from hnnlib.embedding.form.morphology import Morphology
+from hnnlib.embedding.membrane.segments import SegmentTable
+from hnnlib.embedding.synapses.table import Embedding, SynapseType
 from hnnlib.spec.cells import SynapseSpec
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import InvalidValue
-from hnnlib.embedding.attenuation import attenuation
-from hnnlib.embedding.biophysics import Biophysics, Membrane
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.morphology import Morphology
+from hnnlib.embedding.form.morphology import Morphology
+from hnnlib.embedding.membrane.attenuation import attenuation
+from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane
+from hnnlib.embedding.membrane.cell import DetailedCell
 
 RA, CM, G, DIAM = 150.0, 1.0, 1e-4, 2.0  # Ω·cm, µF/cm², S/cm², µm
 LENGTH, SOMA = 800.0, 20.0  # µm

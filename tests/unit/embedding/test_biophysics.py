@@ -9,8 +9,8 @@ import pytest
 
 from hnnlib.base.errors import FileFormatError, InvalidValue, MissingFile, UnknownName
 from hnnlib.base.schema import from_plain, to_plain
-from hnnlib.embedding.biophysics import Biophysics, Membrane, read_biophysics, write_biophysics
-from hnnlib.embedding.spatial import ExponentialRule, LinearRule, WindowRule
+from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane, read_biophysics, write_biophysics
+from hnnlib.embedding.membrane.spatial import ExponentialRule, LinearRule, WindowRule
 
 REACH = {"all": 400.0, "soma": 10.0, "apical": 400.0, "apical_trunk": 300.0, "apical_tuft": 400.0, "basal": 100.0}
 LEAK = {"pas": {"g": 5e-5, "e": -70.0}}

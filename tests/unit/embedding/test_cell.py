@@ -10,12 +10,12 @@ import pytest
 
 from hnnlib.base.errors import InvalidType, InvalidValue
 from hnnlib.compile.build import compile_plan
-from hnnlib.embedding.biophysics import Biophysics, Membrane
-from hnnlib.embedding.cell import DetailedCell, electrotonic_length
-from hnnlib.embedding.morphology import Morphology
-from hnnlib.embedding.placing import is_upright
-from hnnlib.embedding.spatial import LinearRule
-from hnnlib.embedding.swc import write_swc
+from hnnlib.embedding.form.alignment import is_upright
+from hnnlib.embedding.form.morphology import Morphology
+from hnnlib.embedding.form.swc import write_swc
+from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane
+from hnnlib.embedding.membrane.cell import DetailedCell, electrotonic_length
+from hnnlib.embedding.membrane.spatial import LinearRule
 from hnnlib.spec.layout import AtPoints
 from hnnlib.spec.network import NetworkSpec, Population, TonicBias
 from hnnlib.spec.profiles import Sampled

@@ -8,8 +8,8 @@ import pytest
 import hnnlib as hn
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.compile.build import compile_plan
-from hnnlib.embedding.column import from_network
-from hnnlib.embedding.rates import Uniform
+from hnnlib.embedding.sources.rates import Uniform
+from hnnlib.embedding.synapses.column import from_network
 from hnnlib.spec.run import RunSpec
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import InvalidValue, UnknownName
-from hnnlib.embedding.domains import label_domains, totals_by_domain
-from hnnlib.embedding.swc import parse_swc
+from hnnlib.embedding.form.domains import label_domains, totals_by_domain
+from hnnlib.embedding.form.swc import parse_swc
 
 
 def cell_of(*branches):

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.embedding.draw import draw_sources, source_from_plain, source_to_plain
-from hnnlib.embedding.modulated import Follow, Rhythmic, SharedNoise
-from hnnlib.embedding.rates import LevyStable, TruncatedNormal
-from hnnlib.embedding.recorded import Replay
-from hnnlib.embedding.release import draw_events
-from hnnlib.embedding.sources import PSTH, Ongoing, Poisson
-from hnnlib.embedding.table import ShortTermPlasticity
+from hnnlib.embedding.sources.draw import draw_sources, source_from_plain, source_to_plain
+from hnnlib.embedding.sources.modulated import Follow, Rhythmic, SharedNoise
+from hnnlib.embedding.sources.rates import LevyStable, TruncatedNormal
+from hnnlib.embedding.sources.recipes import PSTH, Ongoing, Poisson
+from hnnlib.embedding.sources.recorded import Replay
+from hnnlib.embedding.sources.release import draw_events
+from hnnlib.embedding.synapses.table import ShortTermPlasticity
 from hnnlib.results.cell_response import CellResponse
 from hnnlib.results.result import Result
 from hnnlib.results.spike_data import SpikeData

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import FileFormatError, InvalidValue, MissingFile, OutputExists, UnknownName
-from hnnlib.embedding.clusters import clustered
-from hnnlib.embedding.edges_sonata import circuit_of, embedding_from_sonata, embedding_of, embedding_to_sonata
-from hnnlib.embedding.placement import random
-from hnnlib.embedding.rates import Lognormal, Uniform
-from hnnlib.embedding.table import ShortTermPlasticity, SynapseType
+from hnnlib.embedding.sources.rates import Lognormal, Uniform
+from hnnlib.embedding.synapses.clusters import clustered
+from hnnlib.embedding.synapses.placement import random
+from hnnlib.embedding.synapses.sonata import circuit_of, embedding_from_sonata, embedding_of, embedding_to_sonata
+from hnnlib.embedding.synapses.table import ShortTermPlasticity, SynapseType
 from hnnlib.plan.circuit import Circuit
 from hnnlib.spec.cells import SynapseSpec
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import FileFormatError, HnnlibError, InvalidValue, MissingFile, OutputExists, UnknownName
-from hnnlib.embedding.isf import read_syn_con, write_syn_con
-from hnnlib.embedding.isf_network import read_isf_network
-from hnnlib.embedding.placement import random
-from hnnlib.embedding.rates import Lognormal, Uniform
-from hnnlib.embedding.sources import PSTH, InhomogeneousPoisson, Ongoing
-from hnnlib.embedding.table import SynapseType
+from hnnlib.embedding.sources.rates import Lognormal, Uniform
+from hnnlib.embedding.sources.recipes import PSTH, InhomogeneousPoisson, Ongoing
+from hnnlib.embedding.synapses.isf import read_syn_con, write_syn_con
+from hnnlib.embedding.synapses.isf_network import read_isf_network
+from hnnlib.embedding.synapses.placement import random
+from hnnlib.embedding.synapses.table import SynapseType
 from hnnlib.spec.cells import SynapseSpec
 
 AMPA = SynapseType(receptors={"ampa": SynapseSpec(parameters={"e": 0.0, "tau1": 0.5, "tau2": 5.0})})

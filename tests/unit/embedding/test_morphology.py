@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import FileFormatError, InvalidType, InvalidValue, MissingFile, UnknownName
-from hnnlib.embedding.placing import aligned, scaled, soma_middle
-from hnnlib.embedding.reading import read_morphology
-from hnnlib.embedding.swc import parse_swc, write_swc
-from hnnlib.embedding.synthesis import synthesize
+from hnnlib.embedding.form.alignment import aligned, scaled, soma_middle
+from hnnlib.embedding.form.reading import read_morphology
+from hnnlib.embedding.form.swc import parse_swc, write_swc
+from hnnlib.embedding.form.synthesis import synthesize
 
 # traced lying: the apical tree along -y
 LYING = """\

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hnnlib.embedding.noise import coloured_noise, poisson_spikes, renewal_spikes
+from hnnlib.embedding.sources.noise import coloured_noise, poisson_spikes, renewal_spikes
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.embedding.cell import DetailedCell
-from hnnlib.embedding.clusters import clustered, clusters_of_group
-from hnnlib.embedding.in_vivo import in_vivo_counts, in_vivo_lengths, l5_in_vivo
-from hnnlib.embedding.placement import random
-from hnnlib.embedding.rates import Lognormal, TruncatedNormal, Uniform
-from hnnlib.embedding.stretches import allowed_stretches, positions_um
-from hnnlib.embedding.table import SynapseType
+from hnnlib.embedding.membrane.cell import DetailedCell
+from hnnlib.embedding.sources.rates import Lognormal, TruncatedNormal, Uniform
+from hnnlib.embedding.synapses.clusters import clustered, clusters_of_group
+from hnnlib.embedding.synapses.in_vivo import in_vivo_counts, in_vivo_lengths, l5_in_vivo
+from hnnlib.embedding.synapses.placement import random
+from hnnlib.embedding.synapses.stretches import allowed_stretches, positions_um
+from hnnlib.embedding.synapses.table import SynapseType
 from hnnlib.spec.cells import SynapseSpec
 
 AMPA = SynapseType(receptors={"ampa": SynapseSpec(parameters={"e": 0.0, "tau1": 0.5, "tau2": 5.0})})

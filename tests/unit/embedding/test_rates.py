@@ -8,7 +8,7 @@ from scipy import stats
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.base.schema import from_plain, to_plain
-from hnnlib.embedding.rates import (
+from hnnlib.embedding.sources.rates import (
     Distribution,
     Empirical,
     Fixed,

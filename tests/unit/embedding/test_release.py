@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnnlib.base.errors import InvalidValue, UnknownName
-from hnnlib.embedding.release import draw_events, plasticity_factors
-from hnnlib.embedding.spikes import SourceSpikes, TrialEvents
-from hnnlib.embedding.table import ShortTermPlasticity
+from hnnlib.embedding.sources.release import draw_events, plasticity_factors
+from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
+from hnnlib.embedding.synapses.table import ShortTermPlasticity
 
 DEPRESSION = ShortTermPlasticity(depression=0.6, tau_depression=200.0)
 BOTH = ShortTermPlasticity(depression=0.7, tau_depression=250.0, facilitation=0.4, tau_facilitation=60.0)

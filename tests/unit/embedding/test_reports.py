@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import UnknownName
-from hnnlib.embedding.reports import BackPropagation, BACReport, StepReport
+from hnnlib.embedding.membrane.reports import BackPropagation, BACReport, StepReport
 
 
 def steps(amplitudes, spikes, deflections) -> StepReport:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
-from hnnlib.embedding.draw import source_from_plain, source_to_plain
-from hnnlib.embedding.modulated import Follow, Rhythmic, SharedNoise
-from hnnlib.embedding.rates import Empirical, Fixed, Lognormal, TruncatedNormal, Uniform
-from hnnlib.embedding.sources import PSTH, InhomogeneousPoisson, Ongoing, Poisson, Request, Superposition
-from hnnlib.embedding.spikes import SourceSpikes
+from hnnlib.embedding.sources.draw import source_from_plain, source_to_plain
+from hnnlib.embedding.sources.modulated import Follow, Rhythmic, SharedNoise
+from hnnlib.embedding.sources.rates import Empirical, Fixed, Lognormal, TruncatedNormal, Uniform
+from hnnlib.embedding.sources.recipes import PSTH, InhomogeneousPoisson, Ongoing, Poisson, Request, Superposition
+from hnnlib.embedding.sources.spikes import SourceSpikes
 
 RATES = Lognormal(mean=8.0, sd=6.0)
 

@@ -8,7 +8,7 @@ import pytest
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.base.schema import from_plain, to_plain
-from hnnlib.embedding.spatial import (
+from hnnlib.embedding.membrane.spatial import (
     ExponentialRule,
     LinearRule,
     SigmoidRule,

@@ -20,10 +20,10 @@ from hnnlib.base.errors import (
     OutputExists,
     UnknownName,
 )
-from hnnlib.embedding import store
-from hnnlib.embedding.columns import STATIC, TABLES
-from hnnlib.embedding.manifest import Manifest
-from hnnlib.embedding.store import StudyWriter, read_study, write_study
+from hnnlib.embedding.study import store
+from hnnlib.embedding.study.columns import STATIC, TABLES
+from hnnlib.embedding.study.manifest import Manifest
+from hnnlib.embedding.study.store import StudyWriter, read_study, write_study
 
 KINDS = ("hdf5", "parquet")
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import InvalidType, InvalidValue, MissingPackage, UnknownName
-from hnnlib.embedding.columns import STATIC, TABLES, tables_text
-from hnnlib.embedding.spikes import SourceSpikes, TrialEvents
-from hnnlib.embedding.store import StudyWriter
-from hnnlib.embedding.trial import CellTrial, morphology_from_plain, morphology_to_plain
+from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
+from hnnlib.embedding.study.columns import STATIC, TABLES, tables_text
+from hnnlib.embedding.study.store import StudyWriter
+from hnnlib.embedding.study.trial import CellTrial, morphology_from_plain, morphology_to_plain
 
 N_TRIALS = 5
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import FileFormatError, InvalidValue, MissingFile, OutputError
-from hnnlib.embedding.placing import scaled
-from hnnlib.embedding.swc import parse_swc, read_swc, swc_text, write_swc
-from hnnlib.embedding.synthesis import synthesize
+from hnnlib.embedding.form.alignment import scaled
+from hnnlib.embedding.form.swc import parse_swc, read_swc, swc_text, write_swc
+from hnnlib.embedding.form.synthesis import synthesize
 
 CELL = """\
 # a soma of one point, a basal dendrite that forks, an axon from it, and an apical one

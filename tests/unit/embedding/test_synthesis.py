@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from hnnlib.base.errors import UnknownName
-from hnnlib.embedding.domains import totals_by_domain
-from hnnlib.embedding.placing import aligned
-from hnnlib.embedding.reading import read_morphology
-from hnnlib.embedding.synthesis import FORMS, synthesize
+from hnnlib.embedding.form.alignment import aligned
+from hnnlib.embedding.form.domains import totals_by_domain
+from hnnlib.embedding.form.reading import read_morphology
+from hnnlib.embedding.form.synthesis import FORMS, synthesize
 
 KINDS = ["synthetic-l5", "synthetic-l23"]
 

@@ -8,8 +8,8 @@ import pytest
 
 from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.base.schema import from_plain, to_plain
-from hnnlib.embedding.placement import random
-from hnnlib.embedding.table import Embedding, ShortTermPlasticity, SynapseType
+from hnnlib.embedding.synapses.placement import random
+from hnnlib.embedding.synapses.table import Embedding, ShortTermPlasticity, SynapseType
 from hnnlib.spec.cells import SynapseSpec
 
 AMPA = SynapseType(receptors={"ampa": SynapseSpec(parameters={"e": 0.0, "tau1": 0.5, "tau2": 5.0})})

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from hnnlib.base.errors import UnknownName
-from hnnlib.embedding.spikes import SourceSpikes, TrialEvents
-from hnnlib.embedding.store import StudyWriter
-from hnnlib.embedding.trial import CellTrial
+from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
+from hnnlib.embedding.study.store import StudyWriter
+from hnnlib.embedding.study.trial import CellTrial
 
 NAN = np.nan
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from hnnlib.analysis import DendriticEvents, phase_histogram, spike_triggered_events
 from hnnlib.base.errors import InvalidType, InvalidValue, OutputError, UnknownName
-from hnnlib.embedding.segments import SegmentTable
+from hnnlib.embedding.membrane.segments import SegmentTable
 from hnnlib.viz import (
     export_morphology_movie,
     export_voltage_distance_movie,

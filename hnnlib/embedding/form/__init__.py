@@ -1,0 +1,1 @@
+"""The form of a cell: morphologies read, made, labelled and turned."""

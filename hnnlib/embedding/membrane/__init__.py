@@ -1,0 +1,1 @@
+"""A cell of a form and a membrane: what it is made of, where its segments are, and how it fires."""

@@ -1,0 +1,1 @@
+"""What presynaptic cells fire, and what their synapses release."""

@@ -1,0 +1,1 @@
+"""The trials of a cell as tables and recordings, in memory or in a folder."""
