@@ -24,7 +24,7 @@ from hnnlib import analysis, embedding, viz
 cell = embedding.DetailedCell("synthetic-l5", "l5_detailed", max_segment_um=60.0)
 segments = cell.segments
 synapses = embedding.l5_in_vivo(cell, seed=4)
-synapses = synapses.scale_weight(6.0, population="exc").scale_weight(3.5, population=["pv", "som"])
+synapses = synapses.scale_weight(6.0, population="exc").scale_weight(4.0, population=["pv", "som"])
 print(cell)
 print(synapses)
 
@@ -68,4 +68,76 @@ for ax, trial in zip(axes, (0, 1)):
     ax.set(title=f"trial {trial}", ylabel="Voltage (mV)")
 axes[1].set_xlabel("Time (ms)")
 axes[1].legend(["tuft, 900 µm away", "soma"], loc="upper right", ncols=2)
+plt.show()
+
+# %%
+# Every release
+# -------------
+# A study keeps them all, 70,000 in a second. Here is a quarter of a second of two of the groups and of inhibition, around
+# the cell's spikes.
+
+events = study.synapse_events.numpy(trial=1)
+at, when = synapses.segment[events["synapse"]], events["time_ms"]
+groups = np.where(synapses.group[events["synapse"]] >= 0, synapses.group[events["synapse"]], -1)
+population = synapses.population[events["synapse"]]
+shown = {f"group {k}": (at[mask], when[mask]) for k in (3, 25) for mask in [groups == k]}
+for name in ("som", "pv"):
+    mask = population == synapses.populations.index(name)
+    shown[name] = at[mask], when[mask]
+viz.plot_activations(segments, shown, soma_spikes=spikes[1], tlim=(250.0, 500.0))
+
+# %%
+# Events in dendrites
+# -------------------
+# Three kinds are told apart: sodium spikes by their upstroke, NMDA and calcium plateaus by 26 ms above -40 mV with a
+# current, or a concentration of calcium, that grows by itself. What counts is an :class:`hnnlib.analysis.EventCriteria`;
+# each trial gives a table, :class:`hnnlib.analysis.DendriticEvents`.
+
+current, calcium = study.recordings["i_synapse"], study.recordings["cai"]
+nmda = current.where(receptor="nmda")
+nmda_segments, calcium_segments = np.array(current.labels["segment"])[nmda], np.array(calcium.labels["segment"])
+found = [
+    analysis.dendritic_events(
+        voltage.times,
+        voltage.numpy(trial),
+        nmda_current=(nmda_segments, current.numpy(trial, nmda)),
+        calcium=(calcium_segments, calcium.numpy(trial)),
+        soma_spikes=spikes[trial],
+        criteria=analysis.EventCriteria(duration=26.0),
+    )
+    for trial in (0, 1)
+]
+print(found)
+viz.plot_dendritic_events(segments, found, duration=1000.0)
+
+# %%
+# What comes before a spike
+# -------------------------
+# Dendrites are sorted by how much of their voltage reaches the soma at 25 Hz, in ten parts of as many segments each, and
+# events are counted around the spikes, less what would be there by chance.
+
+reaching = embedding.attenuation(cell, 25.0)
+figure, axes = plt.subplots(2, 2, figsize=(11.0, 7.0), sharex=True, layout="constrained")
+for column, domain in zip(axes.T, ("basal", "apical")):
+    tree = np.isin(np.arange(len(segments)), segments.select(domain))
+    for ax, kind in zip(column, ("na", "nmda")):
+        average = analysis.spike_triggered_events(
+            [events.of(kind) for events in found], spikes, np.where(tree, reaching, np.nan), 0.0, 1000.0, bin_width=5.0
+        )
+        viz.plot_spike_triggered_events(average, "Voltage that reaches the soma", title=f"{domain}: {kind}", ax=ax, show=False)
+plt.show()
+
+# %%
+# Inhibition with a rhythm
+# ------------------------
+
+studies = {
+    16.0: {**sources, "som": embedding.Rhythmic(rate=som_rate, frequency=16.0, depth=1.0)},
+    64.0: {**sources, "pv": embedding.Rhythmic(rate=pv_rate, frequency=64.0, depth=1.0)},
+}
+figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.2), layout="constrained")
+for ax, (frequency, rhythmic) in zip(axes, studies.items()):
+    rhythm = embedding.simulate_cell(cell, synapses, rhythmic, n_trials=3, **run)
+    histogram = analysis.phase_histogram(rhythm.soma_spikes.numpy()["time_ms"], frequency, n_bins=12)
+    viz.plot_phase_histogram(histogram, ax=ax, show=False)
 plt.show()

@@ -31,6 +31,8 @@ CELL = "cell"
 """Name of the detailed cell's population in its network of one."""
 MOMENT = "moment"
 """Name of the probe of the current dipole moment, of three rows: x, y, z (fAm)."""
+LINEAR = ("ExpSyn", "Exp2Syn", "NMDA")
+"""Receptors whose conductance is a sum over events: many synapses are as one."""
 _PLACE = "place:"
 
 
@@ -39,8 +41,7 @@ class EmbeddedCell:
     """A detailed cell, its synapses, and what arrives at them; `hnnlib.simulate` takes it like a network.
 
     In its plan each synapse is a drive cell, whose events are its releases. Synapses of one segment with receptors of
-    one kind act on one site: their conductances add up, as long as they are linear in the events, which those of
-    ``Exp2Syn`` and ``NMDA`` are.
+    one kind act on one site where their conductances add up, which is so for `LINEAR` ones.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ class EmbeddedCell:
     settle_ms : float
         Time without events before t = 0 (ms), in which the cell comes to rest.
     pool : bool
-        Whether synapses share sites; False: one site for each, for mechanisms that are not linear.
+        Whether synapses share sites; False: each has its own, as those that are not `LINEAR` always have.
     clamps : mapping of str to CurrentClamp
         Currents; their times count from t = 0.
     electrodes : mapping of str to Electrodes
@@ -169,12 +170,12 @@ class EmbeddedCell:
         which = np.array([p[0] for p in parts], np.int64)[part] if parts else np.zeros(0, np.int64)
         weight = self.embedding.weight_uS[contact] * (np.array([p[2] for p in parts])[part] if parts else 1.0)
         segment = self.embedding.segment[contact]
-        key = segment * len(kinetics) + which
-        if self.pool:
-            used, site = np.unique(key, return_inverse=True)
-        else:
-            used, site = key, np.arange(len(key))
-        at, of = (used // len(kinetics), used % len(kinetics)) if len(kinetics) else (used, used)
+        linear = np.array([synapse.mechanism in LINEAR for _, synapse in kinetics], bool)[which]
+        alone = np.arange(1, len(contact) + 1) if not self.pool else np.where(linear, 0, np.arange(1, len(contact) + 1))
+        place = np.column_stack([segment, which, alone])
+        _, first_there, site = np.unique(place, axis=0, return_index=True, return_inverse=True)
+        site = site.ravel()  # numpy 2.0 gave it a second axis
+        at, of = segment[first_there], which[first_there]
         sites = Sites(
             section=template.segments.section[at].astype(np.int32),
             segment=at.astype(np.int32),

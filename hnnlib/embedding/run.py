@@ -106,8 +106,8 @@ def simulate_cell(
     threshold : float
         Threshold of the cell's own spikes (mV).
     pool : bool
-        Whether synapses on one segment with the same kinetics share a point process, which is exact as long as they
-        are linear in the events; False: one for each.
+        Whether synapses on one segment with the same kinetics share a point process, which is exact as they are
+        linear in the events (those of a mechanism that may not be have one each anyway); False: one for each.
     engine, launcher : optional
         As in `hnnlib.simulate`.
     out : path, optional

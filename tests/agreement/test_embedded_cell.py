@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import hnnlib as hn
+from hnnlib.embedding import embedded
+from hnnlib.embedding.embedded import EmbeddedCell
 from hnnlib.embedding.form.morphology import Morphology
 from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane
 from hnnlib.embedding.membrane.cell import DetailedCell
@@ -104,6 +106,18 @@ def test_pooled_synapses_are_the_same_as_single_ones(cell, embedding, engine):
         voltages(simulate_cell(cell, embedding, SOURCES, pool=pool, engine=engine, **USUAL)) for pool in (True, False)
     ]
     assert np.abs(voltage[0] - voltage[1]).max() < 1e-6
+
+
+def test_synapses_that_may_not_be_linear_stay_apart(cell, embedding, study, monkeypatch):
+    def n_sites():
+        made = EmbeddedCell(cell=cell, embedding=embedding, events=[study.events(0)])
+        return made.compile(hn.RunSpec(tstop=80.0)).templates[0].n_sites
+
+    pooled = n_sites()
+    monkeypatch.setattr(embedded, "LINEAR", ("Exp2Syn",))
+    of_nmda = np.flatnonzero(embedding.kind == 0)
+    n_segments = len(np.unique(embedding.segment[of_nmda]))
+    assert n_sites() == pooled - n_segments + len(of_nmda)
 
 
 @pytest.mark.parametrize("n_jobs", [2, 4])
