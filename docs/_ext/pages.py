@@ -10,6 +10,8 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
+from hnnlib.embedding import read_biophysics
+from hnnlib.embedding.study.columns import tables_text
 from hnnlib.params.table import EVOKED, FIXED, Key
 from hnnlib.results import references
 from hnnlib.results.cite import as_text
@@ -107,9 +109,30 @@ class Parameters(Generated):
             yield ""
 
 
+class Shipped(Generated):
+    """What a membrane that is shipped says of itself."""
+
+    required_arguments = 1
+
+    def lines(self) -> Iterator[str]:
+        """Return its notes as a quotation."""
+        (name,) = self.arguments
+        yield f"> `{name}`: {' '.join((read_biophysics(name).notes or '').split())}"
+
+
+class StudyTables(Generated):
+    """The tables of a study: columns, types, units."""
+
+    def lines(self) -> Iterable[str]:
+        """Return a table for each."""
+        return tables_text().replace("### ", "#### ").splitlines()
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Tell sphinx what pages need."""
     app.connect("missing-reference", resolve)
     app.add_directive("references", References)
     app.add_directive("parameters", Parameters)
+    app.add_directive("biophysics", Shipped)
+    app.add_directive("study-tables", StudyTables)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

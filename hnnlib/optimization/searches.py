@@ -7,6 +7,7 @@ stopped goes on by walking again, past evaluations that are recorded, to where i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -166,7 +167,8 @@ class CMAES:
     sigma0 : float
         First standard deviation, as a part of each parameter's range.
     popsize : int, optional
-        Evaluations of a generation, which run in parallel; the library's ``4 + 3 ln(n)`` when left out.
+        Evaluations of a generation, which run in parallel; when left out, the library's ``4 + 3 ln(n)``, rounded up to
+        a multiple of four, so that two or four workers are busy to its end.
     tolerance : float
         The search ends when the population spans less than this part of the ranges.
 
@@ -213,8 +215,7 @@ class CMAES:
             "tolfunhist": 0.0,
             "tolflatfitness": 50,
         }
-        if self.popsize is not None:
-            given["popsize"] = self.popsize
+        given["popsize"] = self.popsize or 4 * math.ceil((4 + int(3 * math.log(len(start)))) / 4)
         strategy = cma.CMAEvolutionStrategy(start, self.sigma0, given)
         while not strategy.stop():
             points = strategy.ask()
