@@ -133,7 +133,7 @@ def plot_detailed_cell(
     if given is not None:
         branches.set(cmap=cmap.with_extremes(bad=PALE), array=np.ma.masked_invalid(given[order]))
         branches.set_clim(*(bounds or _range(given)))
-        _bar(branches, ax, label)
+        _bar(branches, ax, label, below=bool(dots))
     elif dots:
         branches.set_color(PALE)
     else:
@@ -211,10 +211,10 @@ def _range(values: NDArray[np.float64]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _bar(branches: Any, ax: Any, label: str) -> None:
-    """Explain the colours at the right; beside a tall cell, in the upper half."""
+def _bar(branches: Any, ax: Any, label: str, below: bool) -> None:
+    """Explain the colours at the right; beside a tall cell, in the upper half; ``below`` a legend, in the lower one."""
     width, height = np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())
-    low, tall = (0.5, 0.45) if height > width else (0.0, 1.0)
+    low, tall = (0.02, 0.45) if below else (0.5, 0.45) if height > width else (0.0, 1.0)
     place = ax.inset_axes((1.02, low, float(0.012 * max(width, height) / width), tall))
     bar = figure_of(ax).colorbar(branches, cax=place)
     bar.set_label(label, size=10, color=INK)

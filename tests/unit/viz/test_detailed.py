@@ -140,6 +140,14 @@ def test_synapses_on_a_cell(segments):
     assert ax.get_ylim() == (-50, 200)
 
 
+def test_legend_and_bar_of_colours_are_apart(segments):
+    synapses = {name: [1] for name in ("VPM", "L4", "L5", "L6", "PV", "SOM")}
+    figure = plot_detailed_cell(segments, np.arange(11.0), "Rate (Hz)", synapses=synapses)
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    assert not ax.get_legend().get_window_extent().overlaps(ax.child_axes[0].get_tightbbox())
+
+
 def test_voltage_against_distance(segments):
     v = np.arange(11.0)
     ax = plot_voltage_distance(segments, v, ylim=(-5, 20), title="3 ms").axes[0]
