@@ -114,18 +114,27 @@ def sources(rate: float) -> dict[str, embedding.Source]:
     return {"exc": embedding.Poisson(rate=rate), "inh": embedding.Poisson(rate=7.0)}
 
 
-def in_turn(runs: dict[Any, Callable[[int], embedding.Study]], rounds: int) -> tuple[dict, dict]:
-    """Return CPU seconds per trial (median) and the study of each run; rounds in turn, two trials in a call."""
-    seconds: dict[Any, list[float]] = {name: [] for name in runs}
+def in_turn(runs: dict[Any, Callable[[int], embedding.Study]], rounds: int) -> dict[Any, tuple[float, float, Any]]:
+    """Return of each run, given a number of trials: CPU s of a call with one, of a trial more, and a study of two.
+
+    Rounds in turn, medians of them.
+    """
+    found: dict[Any, list[tuple[float, float]]] = {name: [] for name in runs}
     studies = {}
     for run in runs.values():
-        run(1)  # kernels
+        run(0)  # kernels
     for _ in range(rounds):
         for name, run in runs.items():
-            begin = time.process_time()
-            studies[name] = run(2)
-            seconds[name].append((time.process_time() - begin) / 2)
-    return {name: statistics.median(found) for name, found in seconds.items()}, studies
+            times = [time.process_time()]
+            for n_trials in (1, 2):
+                studies[name] = run(n_trials)
+                times.append(time.process_time())
+            one, two = np.diff(times).tolist()
+            found[name].append((one, two - one))
+    return {
+        name: (*(statistics.median(column) for column in zip(*rows, strict=True)), studies[name])
+        for name, rows in found.items()
+    }
 
 
 def apart(one: embedding.Study, other: embedding.Study) -> float:
@@ -146,23 +155,25 @@ def pooled(tstop: float, n: int, rounds: int) -> Iterator[str]:
     table = bombarded(cell, n, 0.3e-3)
     runs = {
         (engine, pool): lambda k, engine=engine, pool=pool: embedding.simulate_cell(
-            cell, table, sources(1.5), tstop=tstop if k > 1 else SHORT, n_trials=k, record={"v": PLACES}, pool=pool,
+            cell, table, sources(1.5), tstop=tstop if k else SHORT, n_trials=k or 1, record={"v": PLACES}, pool=pool,
             engine=engine, launcher="serial",
         )
         for engine in ("fast", "neuron")
         for pool in (True, False)
     }  # fmt: skip
-    seconds, studies = in_turn(runs, rounds)
+    found = in_turn(runs, rounds)
     number = {pool: point_processes(cell, table, pool) for pool in (True, False)}
     yield from heads(
-        f"{n:,} synapses, {tstop:g} ms", "engine", "point processes", "CPU s per trial", "times pooled",
-        "largest difference of voltage, mV",
+        f"{n:,} synapses, {tstop:g} ms", "engine", "point processes", "a call with one trial", "each further trial",
+        "times pooled", "largest difference of voltage, mV",
     )  # fmt: skip
     for engine, name in (("fast", "fast engine"), ("neuron", "NEURON")):
-        few, many = seconds[engine, True], seconds[engine, False]
-        yield f"| pooled | {name} | {number[True]:,} | {few:.2f} |  |  |"
-        off = apart(studies[engine, True], studies[engine, False])
-        yield f"| one for each | {name} | {number[False]:,} | {many:.2f} | {many / few:.1f} | {off:.0e} |"
+        (few, few_more, together), (many, many_more, single) = found[engine, True], found[engine, False]
+        yield f"| pooled | {name} | {number[True]:,} | {few:.2f} | {few_more:.2f} |  |  |"
+        yield (
+            f"| one for each | {name} | {number[False]:,} | {many:.2f} | {many_more:.2f} | "
+            f"{many / few:.1f}, {many_more / few_more:.1f} | {apart(together, single):.0e} |"
+        )
 
 
 # ------------------------------------------------------------------------------------------------- trials on disk
@@ -212,8 +223,8 @@ def engines(tstop: float, n: int, rounds: int) -> Iterator[str]:
         "layer 2/3": ("synthetic-l23", "l23_detailed", n // 3, 0.2e-3),
     }
     yield from heads(
-        f"pooled synapses, {tstop:g} ms", "rates", "fast engine, CPU s per trial", "NEURON, CPU s per trial", "ratio",
-        "spikes of two trials", "largest difference of voltage, mV",
+        f"pooled synapses, {tstop:g} ms", "rates", "fast: a call with one trial", "NEURON", "fast: each further trial",
+        "NEURON", "ratios", "spikes of two trials", "largest difference of voltage, mV",
     )  # fmt: skip
     for name, (form, membrane, count, weight) in cells.items():
         cell = embedding.DetailedCell(form, membrane)
@@ -221,18 +232,18 @@ def engines(tstop: float, n: int, rounds: int) -> Iterator[str]:
         made = {(e.name, e.rates): e for r in ("tables", "exact") for e in (hn.FastEngine(rates=r), hn.NeuronEngine(r))}
         runs = {
             key: lambda k, cell=cell, table=table, engine=engine: embedding.simulate_cell(
-                cell, table, sources(1.5), tstop=tstop if k > 1 else SHORT, n_trials=k, record={"v": PLACES},
+                cell, table, sources(1.5), tstop=tstop if k else SHORT, n_trials=k or 1, record={"v": PLACES},
                 engine=engine, launcher="serial",
             )
             for key, engine in made.items()
         }  # fmt: skip
-        seconds, studies = in_turn(runs, rounds)
+        found = in_turn(runs, rounds)
         for rates in ("tables", "exact"):
-            fast, neuron = ((seconds[e, rates], studies[e, rates]) for e in ("fast", "neuron"))
+            (one, more, ours), (neuron, neuron_more, theirs) = found["fast", rates], found["neuron", rates]
             yield (
-                f"| {name}: {len(cell.segments)} segments, {count:,} synapses | {rates} | {fast[0]:.2f} | "
-                f"{neuron[0]:.2f} | {neuron[0] / fast[0]:.1f} | {told_spikes(fast[1], neuron[1])} | "
-                f"{apart(fast[1], neuron[1]):.0e} |"
+                f"| {name}: {len(cell.segments)} segments, {count:,} synapses | {rates} | {one:.2f} | {neuron:.2f} | "
+                f"{more:.2f} | {neuron_more:.2f} | {neuron / one:.1f}, {neuron_more / more:.1f} | "
+                f"{told_spikes(ours, theirs)} | {apart(ours, theirs):.0e} |"
             )
 
 
@@ -264,7 +275,7 @@ def main() -> None:
         for line in parts[name]():
             print(line, flush=True)
     print(
-        "\nCPU seconds are those of a call of `simulate_cell` with two trials, everything counted, over two; median of "
+        "\nCPU seconds where nothing else is said; a call is one of `simulate_cell`, everything counted. Medians of "
         f"rounds in turn; dt 0.025 ms. Load {load:.1f} before, {os.getloadavg()[0]:.1f} after."
     )
 

@@ -68,7 +68,7 @@ class Range:
 
 @attrs.frozen(eq=False, repr=False)
 class Sweep:
-    """Which values stand at which paths, run by run: made by `grid`, `zip`, `random`, `sobol` or `latin_hypercube`.
+    """Which values stand at which paths, run by run; by `grid`, `zip`, `Sweep.random`, `sobol` or `latin_hypercube`.
 
     A path leads into the network (``drives.evprox1.mu``, ``connections.4.weight``: see `hnnlib.put_at`), or, after
     ``run.``, into what is asked of every run: ``run.seed``, ``run.tstop``, ``run.n_trials``, ``run.dt``. A sweep is a

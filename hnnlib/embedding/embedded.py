@@ -41,7 +41,7 @@ class EmbeddedCell:
     """A detailed cell, its synapses, and what arrives at them; `hnnlib.simulate` takes it like a network.
 
     In its plan each synapse is a drive cell, whose events are its releases. Synapses of one segment with receptors of
-    one kind act on one site where their conductances add up, which is so for `LINEAR` ones.
+    one kind act on one site where their conductances add up: those of ``ExpSyn``, ``Exp2Syn`` and ``NMDA`` do.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class EmbeddedCell:
     settle_ms : float
         Time without events before t = 0 (ms), in which the cell comes to rest.
     pool : bool
-        Whether synapses share sites; False: each has its own, as those that are not `LINEAR` always have.
+        Whether synapses share sites; False: each has its own, as those that are not linear always have.
     clamps : mapping of str to CurrentClamp
         Currents; their times count from t = 0.
     electrodes : mapping of str to Electrodes

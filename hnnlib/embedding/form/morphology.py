@@ -29,7 +29,7 @@ class Morphology:
     names : tuple of str
         Names of the sections: ``soma``, and ``axon_0``, ``basal_3``, ``apical_12``: the type, and the number within it.
     types : tuple of str
-        Type of each section, of `TYPES`.
+        Type of each section: ``soma``, ``axon``, ``basal``, ``apical``.
     parent : array of int32, shape (n_sections,)
         Section that the 0 end of each sits on; -1 for the soma.
     parent_end : array of int8, shape (n_sections,)
@@ -38,7 +38,8 @@ class Morphology:
         x, y, z and diameter (µm) of each section, from its 0 end to its 1 end, at least two. A section that sits on
         another dendrite begins at that one's end; one that sits on the soma begins where it was first traced.
     domains : tuple of str
-        Domain of each section, of `DOMAINS`.
+        Domain of each section: ``soma``, ``axon``, ``basal``, and of the apical tree ``apical_trunk``,
+        ``apical_oblique``, ``apical_tuft``.
     name : str
         What it is called.
     source : str
@@ -106,7 +107,7 @@ class Morphology:
         Parameters
         ----------
         *domains : str
-            Of `DOMAINS`; or ``apical`` for all parts of the apical tree.
+            Which; or ``apical`` for all parts of the apical tree.
 
         Returns
         -------

@@ -162,9 +162,10 @@ def _point(words: list[str], file: str, number: int) -> tuple[int, int, list[flo
 
 
 def write_swc(morphology: Morphology, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-    """Write a morphology to an SWC file, from which `read_swc` makes the same one again, to the last bit.
+    """Write a morphology to an SWC file, from which `read_morphology` makes the same one again.
 
-    Domains other than those by rule stand in comments, which `read_swc` reads and others leave alone.
+    It is the same to the last bit. Domains other than those by rule stand in comments, which hnnlib reads and others
+    leave alone.
 
     Parameters
     ----------

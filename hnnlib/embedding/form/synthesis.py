@@ -154,7 +154,7 @@ class _Branch:
 def synthesize(kind: str, seed: int | None = None) -> Morphology:
     """Grow a pyramidal cell.
 
-    The tree and the lengths of its branches are drawn and scaled to the totals of `FORMS`; then the branches grow,
+    The tree and the lengths of its branches are drawn and scaled to the totals of the kind; then the branches grow,
     each point a little aside from the direction of the last. Diameters follow from the number of tips that a branch
     carries: n tips need n^(1/p) times the diameter of one (p = 3/2 is Rall's law; the apical tree tapers less). A cell
     is not meant to be any animal's; it has the extent, the sections and the membrane that models ask for.

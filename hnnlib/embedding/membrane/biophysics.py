@@ -60,7 +60,7 @@ class Membrane:
 class Biophysics:
     """What the membrane of a detailed cell is made of, as plain data.
 
-    ``domains`` names groups of sections: ``all``, a domain of `hnnlib.embedding.form.morphology.DOMAINS`, or ``apical``
+    ``domains`` names groups of sections: ``all``, a domain as in `Morphology`, or ``apical``
     for all parts of the apical tree. What is given for a particular group replaces what a more general one says,
     parameter by parameter.
     """
@@ -86,7 +86,7 @@ class Biophysics:
         Parameters
         ----------
         domain : str
-            Of `hnnlib.embedding.form.morphology.DOMAINS`.
+            As in `Morphology`.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Biophysics:
         distance_um : array, shape (n_segments,)
             Path distances of its segments' middles from the middle of the soma (µm).
         reach_um : dict of str to float
-            Largest distances, as `hnnlib.embedding.membrane.spatial.reaches` gives them.
+            Domain, ``apical`` or ``all`` -> the largest distance that it reaches (µm).
 
         Returns
         -------

@@ -50,9 +50,9 @@ class DetailedCell:
     ----------
     morphology : Morphology, str or path
         Its form, or what `read_morphology` makes it of; what is read is turned upright, as `aligned` does it, so that
-        its dipole is along the apical tree. The cell's own, `DetailedCell.morphology`, has the axon that
-        the biophysics asks for: as traced, none, or a stub of two pieces, 30 µm long and 1 µm thick each (Hay et al.
-        2011, PLoS Comput Biol 7:e1002107), straight down from the soma, after all other sections.
+        its dipole is along the apical tree. The cell's own ``morphology`` has the axon that the biophysics asks for: as
+        traced, none, or a stub of two pieces, 30 µm long and 1 µm thick each (Hay et al. 2011, PLoS Comput Biol
+        7:e1002107), straight down from the soma, after all other sections.
     biophysics : Biophysics, str or path
         Its membrane, or what `read_biophysics` reads it from.
     max_segment_um : float or None

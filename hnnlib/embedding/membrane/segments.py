@@ -26,7 +26,7 @@ class SegmentTable:
     x : array, shape (n,)
         Middle of the segment along its section (0 to 1).
     domain : array of str, shape (n,)
-        Of `hnnlib.embedding.form.morphology.DOMAINS`.
+        Domain of each, as in `Morphology`.
     distance_um : array, shape (n,)
         Path distance of the middle from the middle of the soma (µm).
     branch_order : array of int32, shape (n,)

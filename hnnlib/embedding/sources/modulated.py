@@ -43,7 +43,13 @@ class SharedNoise(Source):
     depth: float = quantity(0.5, ge=0, le=1, doc="how far the rate swings, relative to its mean")
 
     def draw(self, request: Request) -> SourceSpikes:
-        """Return spikes as `Source.draw` says."""
+        """Return spikes as `Source.draw` says.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+        """
         cells = request.group if self.by == "group" else np.zeros(request.n_sources, np.int64)
         groups, group = np.unique(cells, return_inverse=True)
         edges, gain = self.gain(request.stream("noise"), len(groups), request.tstop)
@@ -96,7 +102,13 @@ class Follow(Source):
         return (self.population,)
 
     def draw(self, request: Request) -> SourceSpikes:
-        """Return spikes as `Source.draw` says."""
+        """Return spikes as `Source.draw` says.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+        """
         edges, gain = self.gain(request.spikes[self.population].time_ms, request.tstop)
         return poisson_spikes(request.stream("spikes"), request.rates(self.rate), gain[None], edges)
 
@@ -151,7 +163,13 @@ class Rhythmic(Source):
     )
 
     def draw(self, request: Request) -> SourceSpikes:
-        """Return spikes as `Source.draw` says."""
+        """Return spikes as `Source.draw` says.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+        """
         rng = request.stream("spikes")
         rates = request.rates(self.rate) * (1 + self.depth)
         candidates = poisson_spikes(rng, rates, np.ones((1, 1)), np.array([0.0, request.tstop]))

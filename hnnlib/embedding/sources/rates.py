@@ -78,7 +78,15 @@ class Uniform:
         return (self.low + self.high) / 2
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Return values as `Fixed.sample` says."""
+        """Return values as `Fixed.sample` says.
+
+        Parameters
+        ----------
+        rng : Generator
+            What is drawn from.
+        n : int
+            How many.
+        """
         if self.integer:
             return rng.integers(int(self.low), int(self.high), n, endpoint=True)
         return rng.uniform(self.low, self.high, n)
@@ -133,7 +141,15 @@ class TruncatedNormal:
         return self.mu + self.sd * (math.exp(-a * a / 2) - math.exp(-b * b / 2)) / math.sqrt(2 * math.pi) / mass
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Return values as `Fixed.sample` says."""
+        """Return values as `Fixed.sample` says.
+
+        Parameters
+        ----------
+        rng : Generator
+            What is drawn from.
+        n : int
+            How many.
+        """
         from scipy.special import ndtri
 
         a, b = ((bound - self.mu) / self.sd for bound in self._bounds)
@@ -159,7 +175,15 @@ class Lognormal:
     sd: float = quantity(gt=0, doc="their standard deviation")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Return values as `Fixed.sample` says."""
+        """Return values as `Fixed.sample` says.
+
+        Parameters
+        ----------
+        rng : Generator
+            What is drawn from.
+        n : int
+            How many.
+        """
         variance = math.log1p((self.sd / self.mean) ** 2)
         return rng.lognormal(math.log(self.mean) - variance / 2, math.sqrt(variance), n)
 
@@ -200,7 +224,15 @@ class LevyStable:
         raise InvalidValue("mean", (self.alpha, self.beta), f"(alpha, beta) has no known mean: must have {allowed}")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Return values as `Fixed.sample` says."""
+        """Return values as `Fixed.sample` says.
+
+        Parameters
+        ----------
+        rng : Generator
+            What is drawn from.
+        n : int
+            How many.
+        """
         from scipy.stats import levy_stable
 
         values = levy_stable.rvs(self.alpha, self.beta, self.loc, self.scale, size=n, random_state=rng)
@@ -225,7 +257,15 @@ class Empirical:
         return float(np.mean(self.values))
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Return values as `Fixed.sample` says."""
+        """Return values as `Fixed.sample` says.
+
+        Parameters
+        ----------
+        rng : Generator
+            What is drawn from.
+        n : int
+            How many.
+        """
         return np.array(self.values)[rng.integers(0, len(self.values), n)]
 
 

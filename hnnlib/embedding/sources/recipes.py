@@ -150,7 +150,13 @@ class Superposition(Source):
         return tuple(dict.fromkeys(name for part in self.parts for name in part.follows))
 
     def draw(self, request: Request) -> SourceSpikes:
-        """Return spikes as `Source.draw` says."""
+        """Return spikes as `Source.draw` says.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+        """
         return SourceSpikes.joined(*(p.draw(attrs.evolve(request, part=i)) for i, p in enumerate(self.parts)))
 
 
@@ -173,7 +179,13 @@ class Ongoing(Source):
             raise InvalidValue("interval", self.interval, "must be given where rate is not, and only there")
 
     def draw(self, request: Request) -> SourceSpikes:
-        """Return spikes as `Source.draw` says."""
+        """Return spikes as `Source.draw` says.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+        """
         return renewal_spikes(request.stream("spikes"), self._intervals(request), self.noise, self.start, request.tstop)
 
     def _intervals(self, request: Request) -> np.ndarray:
@@ -195,7 +207,13 @@ class Poisson(Source):
     rate: Distribution = distributed(doc="rate of each cell, in Hz")
 
     def draw(self, request: Request) -> SourceSpikes:
-        """Return spikes as `Source.draw` says."""
+        """Return spikes as `Source.draw` says.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+        """
         whole = np.array([0.0, request.tstop])
         return poisson_spikes(request.stream("spikes"), request.rates(self.rate), np.ones((1, 1)), whole)
 
@@ -234,7 +252,13 @@ class InhomogeneousPoisson(Source):
         _one_a_bin("rates", self.rates, len(self.edges) - 1)
 
     def draw(self, request: Request) -> SourceSpikes:
-        """Return spikes as `Source.draw` says."""
+        """Return spikes as `Source.draw` says.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+        """
         edges = np.array(self.edges) + self.offset
         return poisson_spikes(request.stream("spikes"), np.ones(request.n_sources), np.array([self.rates]), edges)
 
@@ -294,7 +318,13 @@ class PSTH(Source):
         _one_a_bin(name, getattr(self, name), len(self.edges))
 
     def draw(self, request: Request) -> SourceSpikes:
-        """Return spikes as `Source.draw` says."""
+        """Return spikes as `Source.draw` says.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+        """
         rng = request.stream("spikes")
         bins, cell = self._counted(rng, request) if self.probability is None else self._by_chance(rng, request)
         start, stop = np.array(self.edges).T

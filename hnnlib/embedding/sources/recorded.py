@@ -67,6 +67,11 @@ class Replay(Source):
     def draw(self, request: Request) -> SourceSpikes:
         """Return spikes as `Source.draw` says.
 
+        Parameters
+        ----------
+        request : Request
+            What is asked for.
+
         Raises
         ------
         InvalidValue

@@ -20,7 +20,7 @@ def draw_events(
     """Return every release at every synapse in one trial.
 
     Each spike of a cell releases at each of its synapses or not, independently, with the synapse's ``release_p``. What
-    does acts after the synapse's delay, with the factor that its short-term plasticity leaves (`plasticity_factors`).
+    does acts after the synapse's delay, with the factor that its short-term plasticity leaves (`ShortTermPlasticity`).
 
     Parameters
     ----------

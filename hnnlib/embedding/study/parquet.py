@@ -1,7 +1,7 @@
 """Tables of a study as parquet files, for pandas, Dask, DuckDB and their like.
 
-One file a table: columns and types as in `hnnlib.embedding.study.columns.TABLES`, a category as a dictionary of text,
-compressed by zstd with checksums. A row group holds whole trials, at least one and about `GROUP_ROWS` rows; the file's
+One file a table: columns and types as in ``hnnlib.embedding.study.columns.TABLES``, a category as a dictionary of text,
+compressed by zstd with checksums. A row group holds whole trials, at least one and about 20,000 rows; the file's
 metadata have under ``hnnlib`` which (JSON). Recordings are in an HDF5 file beside them.
 """
 

@@ -90,7 +90,7 @@ class Study:
         Parameters
         ----------
         name : str
-            Its name, one of `hnnlib.embedding.study.columns.TABLES`.
+            Its name, e.g. ``synapse_events``.
 
         Raises
         ------

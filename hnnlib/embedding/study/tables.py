@@ -54,7 +54,7 @@ class Table:
     Parameters
     ----------
     name : str
-        Which: a key of `hnnlib.embedding.study.columns.TABLES`, where its columns are told.
+        Which, e.g. ``synapse_events``; the page on file formats tells its columns.
     labels : mapping of str to sequence of str
         Labels of each category.
     places : mapping of int to Part
@@ -105,7 +105,7 @@ class Table:
         }
 
     def rows(self, trial: int | Sequence[int] | None = None, columns: Sequence[str] | None = None) -> Rows:
-        """Return columns as arrays, categories as codes in `labels`; as `numpy` otherwise.
+        """Return columns as arrays, categories as codes in ``labels``; as `numpy` otherwise.
 
         Parameters
         ----------

@@ -53,7 +53,7 @@ def clustered(
 
     Parameters
     ----------
-    cell, population, kind, weight, density, count, n_cells, domain, min_distance, max_distance, contacts
+    cell, population, kind, weight, density, count, n_cells, domain, min_distance, max_distance, contacts : object
         As in `random`.
     cells_per_group : int
         Cells that share a group; those that are left over are dealt to the first groups.
@@ -68,7 +68,7 @@ def clustered(
     fewer_clusters : bool
         Whether a group with too little dendrite has as many clusters as find room, and cells with more contacts than
         that lose the surplus (which is logged). Otherwise such a group is an error.
-    delay, release_p, kind_name, cell_type, first_source
+    delay, release_p, kind_name, cell_type, first_source : object
         As in `random`.
     first_group : int
         Number of the first group.

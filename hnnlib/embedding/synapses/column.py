@@ -71,7 +71,8 @@ def from_network(
         Whether a contact's weight is shared out among its synapses, or each has all of it.
     places : mapping of str to mapping, optional
         Section of the simple cell -> ``domain``, ``min_distance`` and ``max_distance`` on the detailed one, beside or
-        in place of `PLACES`.
+        in place of what there is: the domain of that name; ``apical_1`` and ``apical_2`` are the trunk, ``basal_1`` is
+        basal up to 100 µm, the others are basal from there on.
     network_seed : int
         Seed that the column is simulated with; pairs that are drawn hang on it.
     seed : int
