@@ -51,8 +51,9 @@ demo: .venv/.ready
 	$(BIN)/hnnlib simulate default.json --tstop 170 --n-trials 2 --out out/demo.h5 --figure out/demo.png
 
 # Tests start in contiguous blocks, so that what a module shares is made once, and idle processes take over the rest.
+# There are as many processes as cores: threads of linear algebra would only wait for each other (five times as long).
 test: .venv/.ready-$(EXTRAS)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 # The launchers are measured with all that they can use.
 bench: .venv/.ready-$(EXTRAS) .venv/.ready-dask .venv/.ready-mpi .venv/.ready-nest .venv/.ready-fit

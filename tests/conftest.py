@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ settings.register_profile("hnnlib", deadline=None, derandomize=True, suppress_he
 settings.load_profile("hnnlib")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A shell that runs us in the background has Ctrl-C ignored, and what we start would inherit that.
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def find_shared() -> Path | None:
