@@ -10,10 +10,13 @@ import numpy as np
 from hnnlib.backends.fast.emit import Constants, Scope
 from hnnlib.backends.fast.model import Gate, KernelModel, Use
 from hnnlib.mechanisms.syntax import Binary, Call, Equation, Name, Number
+from hnnlib.plan.tables import Template
 
 __all__ = ["Kernel", "generate"]
 
 
+_MOST_SITES = 64
+"""Up to so many sites of a cell stand in its kernel's text."""
 _MOST_RUNS = 24
 """Up to so many runs of nodes with the same mechanisms get a loop each, whose bounds the compiler knows."""
 
@@ -56,6 +59,8 @@ class _Writer:
         self._rows = _Rows()
         self._columns: list[tuple[int, Gate, str]] = []
         n_sites = model.template.n_sites
+        self._large = n_sites > _MOST_SITES
+        self._n_sites = _room(model.template) if self._large else n_sites
         tree = model.tree
         inner = tree.parent < self._n
         below = np.zeros(self._n + 1)
@@ -64,9 +69,9 @@ class _Writer:
         self._down = self._constants.add(below, ("down",))
         for row in ("V", "D", "R"):
             self._rows.add(row, np.append(model.initial_v if row == "V" else np.zeros(self._n), 0.0))
-        self._rows.add("isyn", np.zeros(n_sites))
+        self._rows.add("isyn", np.zeros(self._n_sites))
         for k, use in enumerate(model.uses):
-            size = n_sites if use.is_point else self._n
+            size = self._n_sites if use.is_point else self._n
             for stored in use.stored:
                 full = np.zeros(size)
                 full[use.places] = use.initial[stored]
@@ -74,10 +79,29 @@ class _Writer:
         for ion in model.ion_rows:
             self._rows.add(f"ion.{ion}", model.initial_ions[ion])
 
+        self._node, self._mechanism_of = self._site_columns()
+
+    def _site_columns(self) -> tuple[str, str]:
+        """Return the texts that give node and mechanism of site j.
+
+        Few sites are told in the text. Where many synapses are laid out anew for each study they are data, and there is
+        room for more of them, so that one kernel serves all layouts on a cell.
+        """
+        node, mechanism = np.zeros(self._n_sites), np.full(self._n_sites, -1.0)
+        sites = self._m.template.sites
+        node[: len(sites.segment)] = self._m.tree.node_of_segment[sites.segment]
+        for k, use in enumerate(self._m.uses):
+            if use.is_point:
+                mechanism[use.places] = k
+        if not self._large:
+            return "node[j]", "mechanism[j]"
+        columns = (self._constants.add(node, ("node of site",)), self._constants.add(mechanism, ("mechanism of site",)))
+        return f"int(c[{columns[0]} + j])", f"int(c[{columns[1]} + j])"
+
     # ------------------------------------------------------------------------------------------- pieces
 
     def _adder(self, use: Use, index: str) -> Callable[[np.ndarray, tuple[object, ...]], str]:
-        size = self._m.template.n_sites if use.is_point else self._n
+        size = self._n_sites if use.is_point else self._n
 
         def add(values: np.ndarray, key: tuple[object, ...]) -> str:
             full = np.zeros(size)
@@ -210,12 +234,9 @@ class _Writer:
         return lines
 
     def _site_loop(self, use: Use) -> list[str]:
-        inside = (
-            ""
-            if len(use.places) == self._m.template.n_sites
-            else f" if (mechanism[j] != {self._mechanism(use)}) continue;"
-        )
-        return ["for (int q = 0; q < n_used; ++q) { int const j = used[q];" + inside + " int const i = node[j];"]
+        others = sum(other.is_point for other in self._m.uses) > 1
+        inside = f" if ({self._mechanism_of} != {self._mechanism(use)}) continue;" if others else ""
+        return [f"for (int q = 0; q < n_used; ++q) {{ int const j = used[q];{inside} int const i = {self._node};"]
 
     def _mechanism(self, use: Use) -> int:
         return next(k for k, other in enumerate(self._m.uses) if other is use)
@@ -308,20 +329,26 @@ class _Writer:
             )
             scope.run(use.receive)
             scope.write_back()
-            lines += [f"if (mechanism[j] == {k}) {{", *scope.lines, "}"]
+            lines += [f"if ({self._mechanism_of} == {k}) {{", *scope.lines, "}"]
         return lines
 
     # ------------------------------------------------------------------------------------------- the whole
 
+    def _told_sites(self) -> str:
+        n_sites = self._m.template.n_sites
+        mechanism = np.zeros(max(1, n_sites), np.int64)
+        for k, use in enumerate(self._m.uses):
+            if use.is_point:
+                mechanism[use.places] = k
+        node = self._m.tree.node_of_segment[self._m.template.sites.segment] if n_sites else np.zeros(1, np.int64)
+        return f"""    static constexpr int node[] = {_list(node)};
+    static constexpr int mechanism[] = {_list(mechanism)};
+"""
+
     def kernel(self) -> Kernel:
         m, tree = self._m, self._m.tree
         begin, solve, advance, receive = self._begin(), self._solve(), self._advance(), self._receive()
-        sites = m.template.sites
-        mechanism = np.zeros(max(1, m.template.n_sites), np.int64)
-        for k, use in enumerate(m.uses):
-            if use.is_point:
-                mechanism[use.places] = k
-        node = tree.node_of_segment[sites.segment] if m.template.n_sites else np.zeros(1, np.int64)
+        where = "" if self._large else self._told_sites()
         spike = int(tree.node_of_segment[m.template.spike_segment])
         offsets = {x: self._rows.first[x] for x in ("V", "D", "R", "isyn")}
         declared = ", ".join(f"{x} = {v}" for x, v in offsets.items())
@@ -335,12 +362,10 @@ class _Writer:
         text = f"""
 struct {self._name} {{
     static constexpr int n_nodes = {self._n}, n_rows = {self._rows.size}, n_constants = {self._constants.size};
-    static constexpr int {declared}, cai = {cai}, spike_node = {spike}, n_sites = {m.template.n_sites};
+    static constexpr int {declared}, cai = {cai}, spike_node = {spike}, n_sites = {self._n_sites};
     static constexpr int n_columns = {n_columns}, n_chunks = (n_columns + W - 1) / W;
     static constexpr int parent[] = {_list(tree.parent)};
-    static constexpr int node[] = {_list(node)};
-    static constexpr int mechanism[] = {_list(mechanism)};
-    static constexpr int node_of_segment[] = {_list(tree.node_of_segment)};{runs}
+{where}    static constexpr int node_of_segment[] = {_list(tree.node_of_segment)};{runs}
 
     static inline void begin(vec* __restrict s, T const* __restrict c, int const* used, int n_used, T per_dt) {{
         (void)used; (void)n_used;
@@ -367,6 +392,13 @@ struct {self._name} {{
             columns=tuple(self._columns),
             rows=dict(self._rows.first),
         )
+
+
+def _room(template: Template) -> int:
+    """Return the sites that a kernel has room for: each receptor on each segment, else the next power of 2."""
+    sites = template.sites
+    pooled = template.n_segments * len(set(zip(sites.receptors, sites.mechanisms, strict=True)))
+    return pooled if template.n_sites <= pooled else 1 << (template.n_sites - 1).bit_length()
 
 
 def _exp(e: Binary) -> Call:

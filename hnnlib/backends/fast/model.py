@@ -168,7 +168,7 @@ def _site_uses(
 ) -> list[Use]:
     sites = template.sites
     uses = []
-    for name in dict.fromkeys(sites.mechanisms):
+    for name in sorted(set(sites.mechanisms)):
         code = codes[name]
         places = np.array([i for i, m in enumerate(sites.mechanisms) if m == name], np.int64)
         values = {
