@@ -224,12 +224,17 @@ class _TrialLines:
         self._done += 1
         seconds = time.perf_counter() - self._begin
         count = f" ({self._done} of {self._settings.n_trials})" if self._counted else ""
-        print(f"trial {trial} done{count} after {seconds:.1f} s", file=sys.stderr, flush=True)
+        _write_line(f"trial {trial} done{count} after {seconds:.1f} s")
 
 
 def _say(arguments: argparse.Namespace, text: str) -> None:
     if not arguments.quiet:
-        print(text, file=sys.stderr, flush=True)
+        _write_line(text)
+
+
+def _write_line(text: str) -> None:
+    # its end with it: where Python's output is unbuffered, print writes that apart, and Ctrl-C may come between
+    sys.stderr.write(f"{text}\n")
 
 
 def _describe(net: Any) -> str:

@@ -53,20 +53,16 @@ def dipole_weights(template: Template, axis: str | np.ndarray) -> np.ndarray:
     for i in range(n_sections):
         n = int(s.nseg[i])
         segments = s.first_segment[i] + np.arange(n)
-        if s.points_of(i) is not None:
-            parts = template.segments
-            near, far = parts.near_MOhm[segments], parts.far_MOhm[segments]
-            resistance = np.concatenate([[0.0], far]) + np.concatenate([near, [0.0]])
+        parts = template.segments
+        resistance = np.append(0.0, parts.far_MOhm[segments]) + np.append(parts.near_MOhm[segments], 0.0)
+        if s.points_of(i) is None:
+            places = np.concatenate([[0.0], (np.arange(n) + 0.5) / n, [1.0]])
+            along = np.diff(places) * s.L_um[i] * cosine[i]
+        else:
             # from the parent's end, even where the first point lies elsewhere: the current bridges that gap
             parent, ends = int(s.parent[i]), (s.start_um, s.end_um)
             begin = s.start_um[i] if parent < 0 else ends[int(s.parent_end[i])][parent]
-            places = np.vstack([begin, parts.centre_um[segments], s.end_um[i]])
-            along = np.diff(places, axis=0) @ unit
-        else:
-            x = np.concatenate([[0.0], (2 * np.arange(n) + 1) / (2 * n), [1.0]])
-            length = np.diff(x) * s.L_um[i]
-            resistance = 0.01 * s.Ra_ohm_cm[i] * length / (np.pi * s.diam_um[i] ** 2 / 4)  # MΩ
-            along = length * cosine[i]
+            along = np.diff(np.vstack([begin, parts.centre_um[segments], s.end_um[i]]), axis=0) @ unit
         nodes = np.concatenate([[n_segments + junction[i, 0]], segments, [n_segments + junction[i, 1]]])
         moment = along / resistance
         np.add.at(weight, nodes[:-1], moment)

@@ -21,7 +21,7 @@ def command(folder, *words):
     )
 
 
-@pytest.mark.parametrize("jobs", ["2"])
+@pytest.mark.parametrize("jobs", ["1", "2"])
 def test_what_the_command_writes_is_what_the_functions_return(tmp_path, jobs):
     words = [
         "--mesh",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -68,6 +69,16 @@ def run(script, folder):
     return subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+@pytest.mark.neuron
+def test_both_engines_take_it(folder):
+    done = run(SCRIPT, folder)
+    assert done.returncode == 0, done.stderr
+    fast, neuron, off = json.loads(done.stdout.splitlines()[-1])
+    assert fast == neuron
+    assert len(fast) > 20
+    assert off < 1e-9  # its conductance isn't stated, so that both take it as a difference over 0.001 mV
 
 
 def test_a_missing_folder_is_named(tmp_path):

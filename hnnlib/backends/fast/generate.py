@@ -58,9 +58,7 @@ class _Writer:
         self._constants = Constants()
         self._rows = _Rows()
         self._columns: list[tuple[int, Gate, str]] = []
-        n_sites = model.template.n_sites
-        self._large = n_sites > _MOST_SITES
-        self._n_sites = _room(model.template) if self._large else n_sites
+        self._n_sites = _room(model.template)
         tree = model.tree
         inner = tree.parent < self._n
         below = np.zeros(self._n + 1)
@@ -79,24 +77,25 @@ class _Writer:
         for ion in model.ion_rows:
             self._rows.add(f"ion.{ion}", model.initial_ions[ion])
 
-        self._node, self._mechanism_of = self._site_columns()
+        self._told_sites, self._node, self._mechanism_of = self._site_columns()
 
-    def _site_columns(self) -> tuple[str, str]:
-        """Return the texts that give node and mechanism of site j.
+    def _site_columns(self) -> tuple[str, str, str]:
+        """Return what the struct tells of the sites, and the texts that give node and mechanism of site j.
 
         Few sites are told in the text. Where many synapses are laid out anew for each study they are data, and there is
         room for more of them, so that one kernel serves all layouts on a cell.
         """
-        node, mechanism = np.zeros(self._n_sites), np.full(self._n_sites, -1.0)
+        node, mechanism = np.zeros(max(1, self._n_sites), int), np.full(max(1, self._n_sites), -1)
         sites = self._m.template.sites
         node[: len(sites.segment)] = self._m.tree.node_of_segment[sites.segment]
         for k, use in enumerate(self._m.uses):
             if use.is_point:
                 mechanism[use.places] = k
-        if not self._large:
-            return "node[j]", "mechanism[j]"
-        columns = (self._constants.add(node, ("node of site",)), self._constants.add(mechanism, ("mechanism of site",)))
-        return f"int(c[{columns[0]} + j])", f"int(c[{columns[1]} + j])"
+        if self._n_sites <= _MOST_SITES:
+            told = f"static constexpr int node[] = {_list(node)}, mechanism[] = {_list(mechanism)};"
+            return told, "node[j]", "mechanism[j]"
+        first, second = self._constants.add(node, ("node of site",)), self._constants.add(mechanism, ("mechanism",))
+        return "", f"int(c[{first} + j])", f"int(c[{second} + j])"
 
     # ------------------------------------------------------------------------------------------- pieces
 
@@ -187,7 +186,7 @@ class _Writer:
         A tree of many sections has a run for each, and few kinds of them: their loops are then written once a kind, as
         compilers take their time for each.
         """
-        bodies = {members: body(members) for _, _, members in self._m.groups}
+        bodies = {members: body(members) for members in dict.fromkeys(members for _, _, members in self._m.groups)}
         loop = "for (int i = {1} - 1; i >= {0}; --i) {{" if backwards else "for (int i = {0}; i < {1}; ++i) {{"
         groups = self._m.groups[::-1] if backwards else self._m.groups
         if len(groups) <= _MOST_RUNS:
@@ -204,7 +203,8 @@ class _Writer:
                 lines += [head, loop.format("a", "b"), *text, "}};"]
                 cases.append(f"case {kind}: run_{kind}(run[0], run[1]); break;")
         order = f"int q = {len(groups)} - 1; q >= 0; --q" if backwards else f"int q = 0; q < {len(groups)}; ++q"
-        return [*lines, f"for ({order}) {{", "int const* const run = runs[q];", "switch (run[2]) {", *cases, "}}"]
+        lines += [f"for ({order}) {{", "int const* const run = runs[q];", "switch (run[2]) {", *cases, "}}"]
+        return ["{", *lines, "}"]  # a block of its own, for the names of its runs
 
     def _begin(self) -> list[str]:
         """Return the start of a step: matrix and right-hand side with what the sites add."""
@@ -262,8 +262,7 @@ class _Writer:
             found = [line for k in members for line in self._tabulated(k, self._m.uses[k])]
             return ["vec row[n_chunks * W];", "look_up<n_chunks>(table, s[V + i], row);", *found] if found else []
 
-        for body in (updates, gates):
-            lines += ["{", *self._over_nodes(body), "}"] if len(self._m.groups) > _MOST_RUNS else self._over_nodes(body)
+        lines += [*self._over_nodes(updates), *self._over_nodes(gates)]
         for k, use in enumerate(self._m.uses):
             if use.is_point:
                 lines += self._site_loop(use)
@@ -334,21 +333,9 @@ class _Writer:
 
     # ------------------------------------------------------------------------------------------- the whole
 
-    def _told_sites(self) -> str:
-        n_sites = self._m.template.n_sites
-        mechanism = np.zeros(max(1, n_sites), np.int64)
-        for k, use in enumerate(self._m.uses):
-            if use.is_point:
-                mechanism[use.places] = k
-        node = self._m.tree.node_of_segment[self._m.template.sites.segment] if n_sites else np.zeros(1, np.int64)
-        return f"""    static constexpr int node[] = {_list(node)};
-    static constexpr int mechanism[] = {_list(mechanism)};
-"""
-
     def kernel(self) -> Kernel:
         m, tree = self._m, self._m.tree
         begin, solve, advance, receive = self._begin(), self._solve(), self._advance(), self._receive()
-        where = "" if self._large else self._told_sites()
         spike = int(tree.node_of_segment[m.template.spike_segment])
         offsets = {x: self._rows.first[x] for x in ("V", "D", "R", "isyn")}
         declared = ", ".join(f"{x} = {v}" for x, v in offsets.items())
@@ -365,7 +352,8 @@ struct {self._name} {{
     static constexpr int {declared}, cai = {cai}, spike_node = {spike}, n_sites = {self._n_sites};
     static constexpr int n_columns = {n_columns}, n_chunks = (n_columns + W - 1) / W;
     static constexpr int parent[] = {_list(tree.parent)};
-{where}    static constexpr int node_of_segment[] = {_list(tree.node_of_segment)};{runs}
+    {self._told_sites}
+    static constexpr int node_of_segment[] = {_list(tree.node_of_segment)};{runs}
 
     static inline void begin(vec* __restrict s, T const* __restrict c, int const* used, int n_used, T per_dt) {{
         (void)used; (void)n_used;
@@ -395,10 +383,15 @@ struct {self._name} {{
 
 
 def _room(template: Template) -> int:
-    """Return the sites that a kernel has room for: each receptor on each segment, else the next power of 2."""
-    sites = template.sites
+    """Return the sites that a kernel has room for.
+
+    Where they are many: each receptor on each segment, else the next power of 2.
+    """
+    n, sites = template.n_sites, template.sites
+    if n <= _MOST_SITES:
+        return n
     pooled = template.n_segments * len(set(zip(sites.receptors, sites.mechanisms, strict=True)))
-    return pooled if template.n_sites <= pooled else 1 << (template.n_sites - 1).bit_length()
+    return pooled if n <= pooled else 1 << (n - 1).bit_length()
 
 
 def _exp(e: Binary) -> Call:

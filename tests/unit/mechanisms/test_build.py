@@ -221,6 +221,22 @@ def test_of_two_processes_at_once_one_compiles(machine):
     assert answers[0] == answers[1]
 
 
+@pytest.mark.neuron
+def test_two_processes_at_once_compile_and_run_for_real(tmp_path, monkeypatch):
+    monkeypatch.delenv("HNNLIB_MECH_LIB", raising=False)
+    monkeypatch.setenv("HNNLIB_CACHE_DIR", str(tmp_path / "a cache"))
+    code = (
+        "from hnnlib.backends.neuron.session import session\n"
+        "s = session(); cell = s.h.Section(name='cell'); cell.insert('hh2'); cell.v = -65; s.prepare(0.025, 37.0)\n"
+        "s.h.finitialize(); s.pc.psolve(1.0); print(s.library, cell(0.5).v)"
+    )
+    processes = [start_process(code) for _ in range(2)]
+    answers = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert answers[0] == answers[1]
+    assert len([p for p in (tmp_path / "a cache").iterdir() if p.is_dir()]) == 1
+
+
 def test_asking_for_the_library_compiles_nothing(machine):
     assert compiled_library() is None
     assert not machine.cache.exists()
