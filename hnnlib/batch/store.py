@@ -20,7 +20,6 @@ import io
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 
 from hnnlib.base.atomic import atomic_write_text, remove_leftovers, replacing
 from hnnlib.base.errors import FileFormatError, InvalidValue, MissingFile, OutputError, OutputExists
+from hnnlib.base.pace import Pace
 from hnnlib.results.result import Result
 
 __all__ = ["COLUMNS", "BatchStore", "Row", "read_header", "read_kept", "rows_of"]
@@ -44,8 +44,6 @@ COLUMNS = ("number", "status", "error", "seed", "digest", "seconds", "cpu_s", "k
 WAIT_S = 1.0
 """Arrays of runs that end within this time (s) after others were written go into one file; their rows follow it."""
 LONGEST_WAIT_S = 10.0
-TIME_SHARE = 20
-"""They wait longer where writing is slow: at most one part in so many of the time is spent on it."""
 MOST_BYTES = 64_000_000
 """Arrays that wait never take more room than this."""
 
@@ -129,7 +127,7 @@ class BatchStore:
         self._columns = [*COLUMNS, *values]
         self._waiting: list[tuple[Row, Arrays]] = []
         self._n_bytes = 0
-        self._write_at = 0.0
+        self._pace = Pace(WAIT_S, LONGEST_WAIT_S)
         self._index: Any = None
         found = _is_batch(self.folder)
         if found and resume:
@@ -219,7 +217,7 @@ class BatchStore:
             return
         self._waiting.append((row, arrays))
         self._n_bytes += sum(array.nbytes for array in arrays.values())
-        if self._n_bytes > MOST_BYTES or time.monotonic() >= self._write_at:
+        if self._n_bytes > MOST_BYTES or self._pace.due:
             self._flush()
 
     def close(self) -> None:
@@ -251,9 +249,8 @@ class BatchStore:
             return
         import h5py
 
-        begin = time.monotonic()
         folder = self.folder / KEPT
-        with _told(self.folder):
+        with self._pace.writing(), _told(self.folder):
             folder.mkdir(exist_ok=True)
             number = 1 + max((int(p.stem) for p in folder.glob("[0-9]*.h5")), default=-1)
             image = io.BytesIO()  # put together in memory: HDF5 can't close a file on a full disk
@@ -267,8 +264,6 @@ class BatchStore:
                 temporary.write_bytes(image.getbuffer())
         self._write([attrs.evolve(row, kept=f"{KEPT}/{number}.h5") for row, _ in self._waiting])
         self._waiting, self._n_bytes = [], 0
-        now = time.monotonic()
-        self._write_at = now + min(max(WAIT_S, TIME_SHARE * (now - begin)), LONGEST_WAIT_S)
 
     def _write(self, rows: list[Row]) -> None:
         """Append rows to the index, each in one piece."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 import warnings
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -22,6 +21,7 @@ import attrs
 from hnnlib.base.atomic import check_writable, remove_leftovers
 from hnnlib.base.errors import FileFormatError, InvalidValue, MissingFile, OutputError, OutputExists
 from hnnlib.base.log import logger
+from hnnlib.base.pace import Pace
 from hnnlib.io.hdf5 import read_index_hdf5, read_result_hdf5, write_index_hdf5, write_result_hdf5
 from hnnlib.results.join import join_results, run_differences
 from hnnlib.results.result import Result, told
@@ -30,8 +30,6 @@ __all__ = ["Kept", "TrialStore", "check_output", "read_kept", "read_run"]
 
 WRITE_EVERY_S = 0.5
 """Trials that end within this time (s) after others were written are written with those that follow."""
-TIME_SHARE = 20
-"""They wait longer where writing is slow: at most one part in so many of the time is spent on it."""
 SHOWN = 5
 """Differences of another run that an error tells."""
 
@@ -200,7 +198,8 @@ class TrialStore:
         self._new: list[Result] = []  # of those: what is in no file yet
         self._files: dict[str, tuple[int, ...]] = {}  # the others: their trials by name of the file
         self._whole = kept is not None and kept.whole  # whether the file holds all that is here
-        self._write_at = 0.0
+        self._pace = Pace(WRITE_EVERY_S)
+        self._tidied = False  # of what an earlier run left behind
         for file, part in kept.parts if kept is not None else ():
             self._parts.append(part)
             if self._path is not None and file.parent == _folder(self._path):
@@ -240,8 +239,9 @@ class TrialStore:
             If it can't be written.
         """
         # the last ones go straight into the whole
-        if self._path is not None and self.missing and time.monotonic() >= self._write_at:
-            self._write(self._path)
+        if self._path is not None and self.missing and self._pace.due:
+            with self._pace.writing():
+                self._write(self._path)
 
     def finish(self) -> None:
         """Write the whole result, and remove the files of its parts.
@@ -295,7 +295,6 @@ class TrialStore:
         """Write what is in no file yet to one, and name it in the index."""
         if not self._new:
             return
-        begin = time.monotonic()
         part, folder = join_results([*self._before, *self._new], self._planned()), _folder(path)
         name = f"{part.trials[0]}.h5"
         files = {**self._files, name: part.trials}
@@ -313,12 +312,11 @@ class TrialStore:
             if isinstance(error, OutputError):
                 raise
             raise OutputError(folder, f"can't be made ({error.strerror or error})") from error
-        if self._write_at == 0.0:
+        if not self._tidied:
             self._tidy(folder, files)
+            self._tidied = True
         self._overwrite = True  # from now on it is our own
         self._before, self._new, self._files = [], [], files
-        now = time.monotonic()
-        self._write_at = now + max(WRITE_EVERY_S, TIME_SHARE * (now - begin))
 
     @staticmethod
     def _tidy(folder: Path, files: Collection[str] = ()) -> None:

@@ -101,7 +101,7 @@ def progress(trial, t_ms):
         while True:
             time.sleep(1)
 
-hnnlib.io.trials.WRITE_EVERY_S = hnnlib.io.trials.TIME_SHARE = 0  # each trial at once, so that it is known which
+hnnlib.io.trials.WRITE_EVERY_S = hnnlib.base.pace.TIME_SHARE = 0  # each trial at once, so that it is known which
 run(out="out/run.h5", progress=progress)
 """
 
@@ -177,7 +177,7 @@ def test_a_worker_that_is_killed(tmp_path, whole):
 
 
 FULL = """
-hnnlib.io.trials.WRITE_EVERY_S = hnnlib.io.trials.TIME_SHARE = 0
+hnnlib.io.trials.WRITE_EVERY_S = hnnlib.base.pace.TIME_SHARE = 0
 
 def progress(trial, t_ms):
     if trial == {trial}:

@@ -22,6 +22,7 @@ from hnnlib import __version__
 from hnnlib.base.atomic import atomic_write_text, remove_leftovers
 from hnnlib.base.errors import FileFormatError, InvalidValue, MissingFile, OutputError, OutputExists, UnknownName
 from hnnlib.base.log import logger
+from hnnlib.base.pace import Pace
 from hnnlib.embedding.study.columns import STATIC, TABLES, Rows, segment_rows, static_labels, synapse_rows, trial_rows
 from hnnlib.embedding.study.hdf5 import merge_hdf5, write_static, write_trials
 from hnnlib.embedding.study.manifest import (
@@ -49,8 +50,6 @@ __all__ = ["StudyWriter", "read_study", "write_study"]
 
 WRITE_EVERY_S = 0.5
 """Trials that end within this time (s) after others were written are written with those that follow."""
-TIME_SHARE = 20
-"""They wait longer where writing is slow: at most one part in so many of the time is spent on it."""
 MOST_BYTES = 64_000_000
 """Trials that wait never take more room than this."""
 SHOWN = 5
@@ -114,7 +113,7 @@ class StudyWriter:
         self._inputs = inputs
         self._held: dict[int, CellTrial] = {}  # without a folder: all of them
         self._waiting: list[tuple[CellTrial, dict[str, Rows]]] = []
-        self._write_at = 0.0
+        self._pace = Pace(WRITE_EVERY_S)
         self._known: tuple[np.ndarray, dict[str, Any]] | None = None  # what all trials have alike
         self._said = folder
         self._some = None if trials is None else tuple(trials)
@@ -173,7 +172,7 @@ class StudyWriter:
             return
         self._waiting.append((trial, trial_rows(trial, self._inputs.run, self._manifest.labels)))
         n_bytes = sum(array.nbytes for one, _ in self._waiting for array in one.every_recording.values())
-        if time.monotonic() >= self._write_at or n_bytes > MOST_BYTES:
+        if self._pace.due or n_bytes > MOST_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -186,18 +185,15 @@ class StudyWriter:
         """
         if not self._waiting:
             return
-        begin = time.monotonic()
         waiting = sorted(self._waiting, key=lambda pair: pair[0].trial)
         numbers = tuple(trial.trial for trial, _ in waiting)
         name = f"{PARTS}/{numbers[0]}.h5"
-        with _told(self._manifest.folder):
+        with self._pace.writing(), _told(self._manifest.folder):
             (self._manifest.folder / PARTS).mkdir(exist_ok=True)
             write_trials(self._manifest.folder / name, [trial for trial, _ in waiting], [rows for _, rows in waiting])
             manifest = attrs.evolve(self._manifest, parts={**self._manifest.parts, name: numbers})
             manifest.write()
         self._manifest, self._waiting = manifest, []
-        now = time.monotonic()
-        self._write_at = now + max(WRITE_EVERY_S, TIME_SHARE * (now - begin))
 
     def finish(self) -> Study:
         """Write what waits and, if all trials are there, put them together.

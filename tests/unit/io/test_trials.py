@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+import hnnlib.base.pace as pace_room
 import hnnlib.io.trials as trials_room
 from hnnlib.base.errors import FileFormatError, InvalidValue, OutputError, OutputExists
 from hnnlib.io.trials import TrialStore, check_output, read_kept
@@ -22,7 +23,7 @@ TIMES = np.arange(5) * 0.25
 @pytest.fixture(autouse=True)
 def write_at_once(monkeypatch):
     monkeypatch.setattr(trials_room, "WRITE_EVERY_S", 0.0)
-    monkeypatch.setattr(trials_room, "TIME_SHARE", 0)
+    monkeypatch.setattr(pace_room, "TIME_SHARE", 0)
 
 
 def provenance_of(**more):
