@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="20 ms trials, fewer pairs")
     quick = parser.parse_args().quick
-    tstop, pairs = (20.0, 15) if quick else (170.0, 15)
+    tstop, pairs = (20.0, 15) if quick else (170.0, 41)
     bare, shank = _networks()
     print(f"default column (10 x 10), {tstop:g} ms, one trial; load {os.getloadavg()[0]:.1f}")
     print(f"{'':<44} {'without':>10} {f'{CONTACTS} contacts':>12} {'added':>8}")

@@ -17,7 +17,9 @@ from pathlib import Path
 from peers import _processor
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("run", "electrodes", "launchers", "sonata", "accuracy", "column_on_nest", "detailed_cell")
+NAMES = ("run", "electrodes", "launchers", "sonata", "accuracy", "column_on_nest", "detailed_cell", "fit")
+IN_FULL = {"fit": ["--trials", "2000"]}
+"""What is handed to those that measure less by themselves."""
 
 
 def record(name: str, words: list[str]) -> None:
@@ -41,7 +43,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="handed on to those that know it")
     options = parser.parse_args()
     for name in options.names or NAMES:
-        record(name, ["--quick"] if options.quick and name in ("run", "electrodes") else [])
+        quick = ["--quick"] if name in ("run", "electrodes") else []
+        record(name, quick if options.quick else IN_FULL.get(name, []))
 
 
 if __name__ == "__main__":
