@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,180 +14,8 @@ pytestmark = pytest.mark.neuron
 
 UNITS = "UNITS { (mA) = (milliamp) (nA) = (nanoamp) (mV) = (millivolt) (S) = (siemens) (uS) = (microsiemens) }"
 
-# A channel with all in it: choices, powers, functions, tables, constants, globals, three currents, no CONDUCTANCE
-ODD = """
-NEURON {
-    SUFFIX odd
-    NONSPECIFIC_CURRENT i
-    USEION na READ ena WRITE ina
-    USEION k READ ek WRITE ik
-    RANGE g, e, shift, open, late
-    GLOBAL steep, q
-}
-CONSTANT { base = 1.7 }
-PARAMETER {
-    g = 1e-4 (S/cm2)
-    e = -60 (mV)
-    shift = 3 (mV)
-    steep = 7 (mV)
-}
-STATE { a b c w }
-ASSIGNED {
-    v (mV)
-    celsius (degC)
-    ena (mV)
-    ek (mV)
-    i (mA/cm2)
-    ina (mA/cm2)
-    ik (mA/cm2)
-    ainf
-    atau (ms)
-    binf
-    btau (ms)
-    wtau (ms)
-    q
-    open
-    late
-}
-INITIAL {
-    q = base^((celsius - 20)/10)
-    smooth(v)
-    stepped(v)
-    a = ainf
-    b = 0.3
-    c = 0.1
-    w = 0.5
-    late = 0
-}
-BREAKPOINT {
-    LOCAL x
-    SOLVE states METHOD cnexp
-    x = a*a*b*(1 + 0.1*floor(fabs(v)/25))
-    if (v > -50) {
-        x = x + 0.1*c
-        late = x
-    } else if (v < -90) {
-        x = x*2
-    } else {
-        x = x + 0.01*c*sqrt(fabs(v)/50)
-    }
-    open = x
-    i = g*x*goldman(v - e) + 0.01*g*late*(v - e)
-    ina = g*0.1*x*(v - ena)
-    ik = g*w^1.5*tanh((v - ek)/40)*20
-}
-DERIVATIVE states {
-    smooth(v)
-    stepped(v)
-    a' = q*(ainf - a)/atau
-    b' = (binf - b)/btau
-    c' = 0.2*(1 - c)*ainf - c/5
-    w' = (0.5 + 0.4*cos(v/30) - w)/wtau
-}
-PROCEDURE smooth(v (mV)) {
-    TABLE ainf, atau DEPEND steep FROM -150 TO 150 WITH 300
-    ainf = 1/(1 + exp(-(v + 50)/steep))
-    atau = 0.5 + 2*exp(-((v + 60)/30)^2)
-}
-PROCEDURE stepped(v (mV)) {
-    LOCAL y
-    y = (v + 45 - shift)/6
-    if (fabs(y) < 1e-4) {
-        btau = 4*(1 - y/2)
-    } else if (y > 0 && v < 0) {
-        btau = 4*y/(exp(y) - 1)
-    } else {
-        btau = 4*fabs(y)/fabs(exp(y) - 1)
-    }
-    wtau = 3 + sin(v/40)^2
-    binf = 0.9*logistic(-y) + log10(1 + exp(y/10))*0.05
-}
-FUNCTION logistic(y) { logistic = 1/(1 + exp(-y)) }
-FUNCTION goldman(y (mV)) (mV) {
-    LOCAL z
-    z = y/25
-    if (fabs(z) < 1e-3) {
-        goldman = 25*(1 + z/2 + z*z/12)
-    } else {
-        goldman = 25*z/(1 - exp(-z))
-    }
-}
-"""
-
-# NMDA receptors with the block by magnesium of Jahr & Stevens (1990, J Neurosci 10:3178)
-MG_SYN = """
-NEURON {
-    POINT_PROCESS MgSyn
-    NONSPECIFIC_CURRENT i
-    RANGE tau1, tau2, e, mg, g, i
-}
-PARAMETER {
-    tau1 = 2 (ms)
-    tau2 = 50 (ms)
-    e = 0 (mV)
-    mg = 1
-}
-ASSIGNED { v (mV) i (nA) g (uS) factor }
-STATE { A (uS) B (uS) }
-INITIAL {
-    LOCAL tp
-    A = 0
-    B = 0
-    tp = (tau1*tau2)/(tau2 - tau1)*log(tau2/tau1)
-    factor = 1/(exp(-tp/tau2) - exp(-tp/tau1))
-}
-BREAKPOINT {
-    SOLVE state METHOD cnexp
-    g = (B - A)*block(v)
-    i = g*(v - e)
-}
-DERIVATIVE state {
-    A' = -A/tau1
-    B' = -B/tau2
-}
-NET_RECEIVE(weight (uS)) {
-    A = A + weight*factor
-    B = B + weight*factor
-}
-FUNCTION block(v (mV)) { block = 1/(1 + mg/3.57*exp(-0.062*v)) }
-"""
-
-# Strong events open a slow part too
-TWO_SPEEDS = """
-NEURON {
-    POINT_PROCESS TwoSpeeds
-    NONSPECIFIC_CURRENT i
-    RANGE tau, slow, e, limit, i
-}
-PARAMETER {
-    tau = 4 (ms)
-    slow = 30 (ms)
-    e = -85 (mV)
-    limit = 0.0011 (uS)
-}
-ASSIGNED { v (mV) i (nA) }
-STATE { s (uS) d (uS) }
-INITIAL {
-    s = 0
-    d = 0
-}
-BREAKPOINT {
-    SOLVE state METHOD cnexp
-    i = (s + d)*(v - e)
-}
-DERIVATIVE state {
-    s' = -s/tau
-    d' = -d/slow
-}
-NET_RECEIVE(weight (uS)) {
-    s = s + weight
-    if (weight > limit) {
-        d = d + 0.3*(weight - limit)
-    } else {
-        s = s - 0.1*weight
-    }
-}
-"""
+# one folder for all that NEURON has to compile: it takes its time for each
+MOD_FILES = Path(__file__).parent / "mod"
 
 NETWORK = """
 import json, sys
@@ -237,10 +66,8 @@ print(json.dumps(told))
 """
 
 
-def run(script, folder, files):
-    """Run a script where the user has these mechanisms; return what it prints last, as JSON."""
-    for name, text in files.items():
-        (folder / f"{name}.mod").write_text(f"{text}\n{UNITS}\n")
+def run(script, folder):
+    """Run a script where the user has the mechanisms in a folder; return what it prints last, as JSON."""
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "HNNLIB_MOD_PATH": str(folder)},
@@ -253,8 +80,8 @@ def run(script, folder, files):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_both_engines_compute_the_same(tmp_path):
-    told = run(NETWORK, tmp_path, {"odd": ODD, "mgsyn": MG_SYN, "twospeeds": TWO_SPEEDS})
+def test_both_engines_compute_the_same():
+    told = run(NETWORK, MOD_FILES)
     assert told["obstacles"] == []
     assert told["n_spikes"] > 15
     assert told["v"][0] < -100.0  # all branches of BREAKPOINT are taken
@@ -320,8 +147,9 @@ except UnsupportedPlan as error:
 
 
 def test_what_is_refused_is_told_by_file_line_and_statement(tmp_path):
-    files = {name: POINT % (name, *parts) for name, (parts, *_) in REFUSED.items()}
-    text, *obstacles = run(ASK % json.dumps(list(files)), tmp_path, files)
+    for name, (parts, *_) in REFUSED.items():
+        (tmp_path / f"{name}.mod").write_text(f"{POINT % (name, *parts)}\n{UNITS}\n")
+    text, *obstacles = run(ASK % json.dumps(list(REFUSED)), tmp_path)
     assert text.startswith("engine 'fast' can't run this plan:\n  - ")
     for name, (_, line, statement, reason) in REFUSED.items():
         place = statement if line is None else f"{tmp_path / name}.mod:{line}: {statement}: "

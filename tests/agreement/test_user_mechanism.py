@@ -4,37 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-MOD = """
-NEURON {
-    SUFFIX slowleak
-    NONSPECIFIC_CURRENT i
-    RANGE g, e, half
-}
-UNITS {
-    (mA) = (milliamp)
-    (mV) = (millivolt)
-    (S) = (siemens)
-}
-PARAMETER {
-    g = 1e-4 (S/cm2)
-    e = -70 (mV)
-    half = -40 (mV)
-}
-ASSIGNED { v (mV) i (mA/cm2) }
-STATE { w }
-INITIAL { w = winf(v) }
-BREAKPOINT {
-    SOLVE states METHOD cnexp
-    i = g*(1 + w)*(v - e)
-}
-DERIVATIVE states { w' = (winf(v) - w)/5 }
-FUNCTION winf(v (mV)) { winf = 1/(1 + exp(-(v - half)/5)) }
-"""
+MOD_FILES = Path(__file__).parent / "mod"
 
 SCRIPT = """
 import json, sys
@@ -58,12 +35,6 @@ print(json.dumps([fast.spike_gids.tolist(), neuron.spike_gids.tolist(), off]))
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "slowleak.mod").write_text(MOD)
-    return tmp_path
-
-
 def run(script, folder):
     env = {**os.environ, "HNNLIB_MOD_PATH": str(folder)}
     return subprocess.run(
@@ -72,8 +43,8 @@ def run(script, folder):
 
 
 @pytest.mark.neuron
-def test_both_engines_take_it(folder):
-    done = run(SCRIPT, folder)
+def test_both_engines_take_it():
+    done = run(SCRIPT, MOD_FILES)
     assert done.returncode == 0, done.stderr
     fast, neuron, off = json.loads(done.stdout.splitlines()[-1])
     assert fast == neuron
@@ -88,8 +59,9 @@ def test_a_missing_folder_is_named(tmp_path):
     assert "nowhere" in done.stderr
 
 
-def test_a_second_mechanism_of_one_name_is_refused(folder):
-    (folder / "other.mod").write_text(MOD)
-    done = run("import hnnlib as hn; hn.jones_2009_model()", folder)
+def test_a_second_mechanism_of_one_name_is_refused(tmp_path):
+    for name in ("slowleak", "other"):
+        shutil.copyfile(MOD_FILES / "slowleak.mod", tmp_path / f"{name}.mod")
+    done = run("import hnnlib as hn; hn.jones_2009_model()", tmp_path)
     assert done.returncode != 0
     assert "slowleak" in done.stderr

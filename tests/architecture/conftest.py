@@ -1,9 +1,10 @@
-"""The library's source, parsed once for all house rules."""
+"""The library's source."""
 
 from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,14 @@ class Module:
     is_package: bool
     text: str
 
-    @property
+    @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes of the tree."""
+        return tuple(ast.walk(self.tree))
 
     @property
     def room(self) -> str:
@@ -41,9 +47,9 @@ def make_module() -> type[Module]:
     return Module
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def library() -> tuple[Module, ...]:
-    """Every module of hnnlib."""
+    """Every module of hnnlib; made for each test, as trees that stay would take 100 MB."""
     modules = []
     for path in sorted((ROOT / "hnnlib").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
