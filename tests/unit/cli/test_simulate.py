@@ -210,6 +210,18 @@ def test_a_line_for_each_trial_where_nobody_watches(hnnlib, simulated):
     assert [line.split(" after ")[0] for line in lines] == ["trial 0 done (1 of 2)", "trial 1 done (2 of 2)"]
 
 
+def test_a_line_is_written_in_one_piece(hnnlib, simulated, monkeypatch):
+    class Unbuffered(io.StringIO):
+        def write(self, text):
+            pieces.append(text)
+
+    pieces = []
+    monkeypatch.setattr(sys, "stderr", Unbuffered())
+    assert hnnlib("simulate", "default", "--n-trials", "2")[0] == 0
+    assert len(pieces) == 3
+    assert all(piece.endswith("\n") for piece in pieces)  # or Ctrl-C may come before the end of a line
+
+
 def test_a_bar_on_a_terminal(hnnlib, simulated, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
