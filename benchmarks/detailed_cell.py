@@ -73,7 +73,7 @@ def example(tstop: float, n_trials: int) -> Iterator[str]:
     options: dict[str, Any] = {"tstop": tstop, "n_trials": n_trials, "settle": SETTLE, "record": {"v": PLACES}}
     source = embedding.Replay(spikes=result)
     run_s, study = clock(lambda: embedding.simulate_cell(cell, synapses, source, launcher=launcher, **options))
-    again_s, _ = clock(lambda: embedding.replay(study, 0, record={"v": "all"}, record_every=4))
+    again_s, _ = clock(lambda: study.replay(0, record={"v": "all"}, record_every=4))
     events = study.trials.numpy()["n_synapse_events"].mean()
     yield from heads("the default column onto a detailed cell", "what", "s, by the clock")
     yield f"| the column | {n_trials} trials of {tstop:g} ms, {WORKERS} workers | {column_s:.1f} |"

@@ -133,7 +133,7 @@ plt.show()
 # Where does the voltage go?
 
 trial = 1
-again = embedding.replay(study, trial, record={"v": "all"}, record_every=4)
+again = study.replay(trial, record={"v": "all"}, record_every=4)
 v = again.recordings["v"]
 figure, axes = plt.subplots(1, 4, figsize=(11.0, 3.4), sharey=True, layout="constrained")
 for ax, t in zip(axes, (60.0, 76.0, 145.0, 149.0)):
@@ -148,8 +148,8 @@ plt.show()
 # is five times as strong.
 
 excitation = ["L2_pyramidal", "L5_pyramidal", *drives]
-without = embedding.replay(study, trial, modify=lambda table: table.silence(domain="apical_tuft"))
-stronger = embedding.replay(study, trial, modify=lambda table: table.scale_weight(5.0, population=excitation))
+without = study.replay(trial, modify=lambda table: table.silence(domain="apical_tuft"))
+stronger = study.replay(trial, modify=lambda table: table.scale_weight(5.0, population=excitation))
 for label, run in (("as it was", study), ("without the tuft", without), ("five times the excitation", stronger)):
     print(f"{label}: spikes at {np.round(run.soma_spikes.numpy(trial)['time_ms'], 1)} ms")
 times, sources = column.cell_response.spike_times[trial], column.cell_response.spike_gids[trial]

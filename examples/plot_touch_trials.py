@@ -149,7 +149,7 @@ viz.plot_space_time(times, distances, counts, label="Excitation of the apical tr
 # in the moment that it fires, with the synapses that were active in the two milliseconds before.
 
 trial = 0
-again = embedding.replay(study, trial, record={"v": "all"}, record_every=5)
+again = study.replay(trial, record={"v": "all"}, record_every=5)
 same = np.array_equal(again.soma_spikes.numpy()["time_ms"], spikes["time_ms"][spikes["trial"] == trial])
 print("the same spikes:", same)
 

@@ -22,7 +22,7 @@ from hnnlib.embedding.membrane.protocols import (
 )
 from hnnlib.embedding.membrane.segments import SegmentTable
 from hnnlib.embedding.membrane.spatial import ExponentialRule, LinearRule, SigmoidRule, WindowRule
-from hnnlib.embedding.run import cell_of, replay, simulate_cell
+from hnnlib.embedding.run import simulate_cell
 from hnnlib.embedding.sources.draw import draw_sources, source_from_plain, source_to_plain
 from hnnlib.embedding.sources.modulated import Follow, Rhythmic, SharedNoise
 from hnnlib.embedding.sources.rates import (
@@ -97,7 +97,6 @@ __all__ = [
     "bac_firing",
     "back_propagating_spike",
     "calibrate_unitary",
-    "cell_of",
     "clustered",
     "clusters_of_group",
     "draw_events",
@@ -115,7 +114,6 @@ __all__ = [
     "read_morphology",
     "read_study",
     "read_syn_con",
-    "replay",
     "scaled",
     "simulate_cell",
     "source_from_plain",

@@ -19,7 +19,6 @@ from hnnlib.base.progress import progress_bar
 from hnnlib.base.resources import mod_digests
 from hnnlib.base.schema import from_plain, number
 from hnnlib.embedding.embedded import CELL, MOMENT, EmbeddedCell
-from hnnlib.embedding.membrane.biophysics import Biophysics
 from hnnlib.embedding.membrane.cell import DetailedCell
 from hnnlib.embedding.sites import recordings_of
 from hnnlib.embedding.sources.draw import draw_sources, source_to_plain
@@ -27,7 +26,7 @@ from hnnlib.embedding.sources.recipes import Source
 from hnnlib.embedding.sources.release import draw_events
 from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
 from hnnlib.embedding.study.store import StudyWriter
-from hnnlib.embedding.study.study import Study
+from hnnlib.embedding.study.study import Modify, Study
 from hnnlib.embedding.study.trial import CellTrial, StudyInputs, plain_data
 from hnnlib.embedding.synapses.table import Embedding
 from hnnlib.results.records import Records, TrialRecord
@@ -35,14 +34,12 @@ from hnnlib.simulation import by_leader, chosen_engine, chosen_launcher, stream_
 from hnnlib.spec.clamps import CurrentClamp
 from hnnlib.spec.network import Electrodes
 
-__all__ = ["Modify", "cell_of", "replay", "simulate_cell"]
+__all__ = ["run_again", "simulate_cell"]
 
 _BLOCK = 64
 """Trials whose events are in memory at a time."""
 
 _Shape = Callable[[Embedding, Sequence[TrialEvents]], EmbeddedCell]
-Modify = Callable[[Embedding], Embedding]
-"""What may be done to the synapses before a trial is run again."""
 
 
 def simulate_cell(
@@ -196,17 +193,16 @@ def _kept(
         return by_leader(launcher, lambda: writers[0].finish())
 
 
-def replay(
+def run_again(
     study: Study,
     trial: int,
-    *,
     record: Mapping[str, str | Sequence[str]] | None = None,
     record_every: int | None = None,
     modify: Modify | Sequence[Modify] | None = None,
     clamps: Mapping[str, CurrentClamp] | None = None,
     engine: str | Engine | None = None,
 ) -> Study:
-    """Run a trial of a study again, from its table of events: nothing is drawn.
+    """Do what `Study.replay` says.
 
     Parameters
     ----------
@@ -214,27 +210,8 @@ def replay(
         The study.
     trial : int
         Which trial.
-    record : dict, optional
-        As in `simulate_cell`; left out: as in the study.
-    record_every : int, optional
-        As in `simulate_cell`; left out: as in the study.
-    modify : callable or sequence of callable, optional
-        What to do to the synapses: ``lambda e: e.silence(domain="apical_tuft")``. Rows must stay.
-    clamps : dict of str to CurrentClamp, optional
-        Currents in place of the study's.
-    engine : str or Engine, optional
-        What computes; left out: the study's engine.
-
-    Returns
-    -------
-    study : Study
-        In memory, with this trial only. Without changes its voltages are those of the study, bit by bit on the same
-        machine.
-
-    Raises
-    ------
-    InvalidValue
-        If there is no such trial, or ``modify`` gives something else than a table of as many synapses.
+    record, record_every, modify, clamps, engine : object
+        As there.
     """
     told = study.inputs
     changes = {"record": record, "record_every": record_every, "clamps": None if clamps is None else dict(clamps)}
@@ -248,9 +225,8 @@ def replay(
         if len(changed) != len(embedding):
             raise InvalidValue("modify", len(changed), f"must keep the {len(embedding)} synapses; silence() keeps them")
         embedding = changed
-    cell = cell_of(study)
     drawn = [(study.spikes(trial), study.events(trial))]
-    embedded = _shape(cell, run)(embedding, [drawn[0][1]])
+    embedded = _shape(study.cell, run)(embedding, [drawn[0][1]])
     engine = chosen_engine(
         embedded, tstop=run["tstop"] + run["settle"], dt=run["dt"], engine=engine or engine_with(run["engine"])
     )
@@ -260,23 +236,6 @@ def replay(
     for done in _run(embedded, drawn, (trial,), run, engine, chosen_launcher("serial"), None):
         writer.add(done)
     return writer.finish()
-
-
-def cell_of(study: Study) -> DetailedCell:
-    """Return the detailed cell of a study, made of what it keeps.
-
-    Parameters
-    ----------
-    study : Study
-        The study.
-    """
-    told = study.inputs.cell
-    return DetailedCell(
-        study.inputs.morphology,
-        from_plain(Biophysics, told["biophysics"], "biophysics"),
-        max_segment_um=told["max_segment_um"],
-        d_lambda=told["d_lambda"],
-    )
 
 
 # ------------------------------------------------------------------------------------------------- parts

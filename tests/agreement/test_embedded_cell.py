@@ -12,7 +12,7 @@ from hnnlib.embedding.embedded import EmbeddedCell
 from hnnlib.embedding.form.morphology import Morphology
 from hnnlib.embedding.membrane.biophysics import Biophysics, Membrane
 from hnnlib.embedding.membrane.cell import DetailedCell
-from hnnlib.embedding.run import cell_of, replay, simulate_cell
+from hnnlib.embedding.run import simulate_cell
 from hnnlib.embedding.sources.recipes import Poisson
 from hnnlib.embedding.study.store import read_study
 from hnnlib.embedding.synapses.placement import random
@@ -159,12 +159,12 @@ def test_a_population_more_changes_no_other_ones_events(cell, embedding, study):
 def test_a_trial_again(cell, embedding, tmp_path, engine):
     kept = simulate_cell(cell, embedding, SOURCES, n_trials=2, engine=engine, out=tmp_path / "study", **USUAL)
     found = read_study(tmp_path / "study")
-    assert cell_of(found) == cell
+    assert found.cell == cell
     assert found.embedding.digest == embedding.digest
-    again = replay(found, 1)
+    again = found.replay(1)
     assert np.array_equal(voltages(again)[0], kept.recordings["v"].numpy(1))
     assert np.array_equal(again.recordings["dipole"].numpy(1), kept.recordings["dipole"].numpy(1))
-    quiet = replay(found, 1, modify=lambda e: e.silence(population="exc"))
+    quiet = found.replay(1, modify=lambda e: e.silence(population="exc"))
     assert voltages(quiet).max() < -40 < voltages(again).max()
 
 

@@ -58,6 +58,7 @@ MAY_IMPORT = {
 DOORS = {
     *(("results", "plot", "viz"), ("editor", "plot", "viz")),
     *(("results", prefix, "io") for prefix in ("write", "read", "to_", "from_")),
+    ("embedding", "replay", "embedding"),
 }
 
 

@@ -11,7 +11,11 @@ import attrs
 import numpy as np
 from immutabledict import immutabledict
 
+from hnnlib.backends.protocol import Engine
 from hnnlib.base.errors import UnknownName
+from hnnlib.base.schema import from_plain
+from hnnlib.embedding.membrane.biophysics import Biophysics
+from hnnlib.embedding.membrane.cell import DetailedCell
 from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
 from hnnlib.embedding.study import views
 from hnnlib.embedding.study.columns import TABLES, Labels, Rows
@@ -20,8 +24,12 @@ from hnnlib.embedding.study.tables import Recording, Table, chosen_trials
 from hnnlib.embedding.study.trial import DIPOLE, CellTrial, StudyInputs
 from hnnlib.embedding.synapses.table import Embedding
 from hnnlib.results.dipole import Dipole, average_dipoles
+from hnnlib.spec.clamps import CurrentClamp
 
-__all__ = ["CellTrial", "Recording", "Study", "StudyInputs", "Table"]
+__all__ = ["CellTrial", "Modify", "Recording", "Study", "StudyInputs", "Table"]
+
+Modify = Callable[[Embedding], Embedding]
+"""What may be done to the synapses before a trial is run again."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)
@@ -83,6 +91,17 @@ class Study:
     def embedding(self) -> Embedding:
         """The synapses."""
         return self.inputs.embedding
+
+    @cached_property
+    def cell(self) -> DetailedCell:
+        """The cell, made of what the study keeps of it."""
+        told = self.inputs.cell
+        return DetailedCell(
+            self.inputs.morphology,
+            from_plain(Biophysics, told["biophysics"], "biophysics"),
+            max_segment_um=told["max_segment_um"],
+            d_lambda=told["d_lambda"],
+        )
 
     def table(self, name: str) -> Table:
         """Return a table.
@@ -240,6 +259,48 @@ class Study:
     def dipole(self) -> Dipole:
         """The mean of `dipoles`."""
         return average_dipoles(self.dipoles)
+
+    def replay(
+        self,
+        trial: int,
+        *,
+        record: Mapping[str, str | Sequence[str]] | None = None,
+        record_every: int | None = None,
+        modify: Modify | Sequence[Modify] | None = None,
+        clamps: Mapping[str, CurrentClamp] | None = None,
+        engine: str | Engine | None = None,
+    ) -> Study:
+        """Run a trial again, from its table of events: nothing is drawn.
+
+        Parameters
+        ----------
+        trial : int
+            Which trial.
+        record : dict, optional
+            As in `simulate_cell`; left out: as in the study.
+        record_every : int, optional
+            As in `simulate_cell`; left out: as in the study.
+        modify : callable or sequence of callable, optional
+            What to do to the synapses: ``lambda e: e.silence(domain="apical_tuft")``. Rows must stay.
+        clamps : dict of str to CurrentClamp, optional
+            Currents in place of the study's.
+        engine : str or Engine, optional
+            What computes; left out: the study's engine.
+
+        Returns
+        -------
+        study : Study
+            In memory, with this trial only. Without changes its voltages are those of the study, bit by bit on the same
+            machine.
+
+        Raises
+        ------
+        InvalidValue
+            If there is no such trial, or ``modify`` gives something else than a table of as many synapses.
+        """
+        from hnnlib.embedding.run import run_again
+
+        return run_again(self, trial, record, record_every, modify, clamps, engine)
 
     # ---------------------------------------------------------------------------------------------- ISF's tables
 
