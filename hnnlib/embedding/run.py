@@ -13,7 +13,7 @@ import numpy as np
 
 from hnnlib.backends.protocol import Engine, Launcher
 from hnnlib.backends.registry import engine_with
-from hnnlib.base.errors import InvalidType, InvalidValue
+from hnnlib.base.errors import InvalidValue
 from hnnlib.base.log import logger
 from hnnlib.base.progress import progress_bar
 from hnnlib.base.resources import mod_digests
@@ -26,7 +26,7 @@ from hnnlib.embedding.sources.recipes import Source
 from hnnlib.embedding.sources.release import draw_events
 from hnnlib.embedding.sources.spikes import SourceSpikes, TrialEvents
 from hnnlib.embedding.study.store import StudyWriter
-from hnnlib.embedding.study.study import Modify, Study
+from hnnlib.embedding.study.study import Study
 from hnnlib.embedding.study.trial import CellTrial, StudyInputs, plain_data
 from hnnlib.embedding.synapses.table import Embedding
 from hnnlib.results.records import Records, TrialRecord
@@ -193,46 +193,28 @@ def _kept(
         return by_leader(launcher, lambda: writers[0].finish())
 
 
-def run_again(
-    study: Study,
-    trial: int,
-    record: Mapping[str, str | Sequence[str]] | None = None,
-    record_every: int | None = None,
-    modify: Modify | Sequence[Modify] | None = None,
-    clamps: Mapping[str, CurrentClamp] | None = None,
-    engine: str | Engine | None = None,
-) -> Study:
-    """Do what `Study.replay` says.
+def run_again(study: Study, trial: int, inputs: StudyInputs, engine: str | Engine | None) -> Study:
+    """Return a study in memory of one trial of another, run again from its spikes and events.
 
     Parameters
     ----------
     study : Study
-        The study.
+        The study that it is of.
     trial : int
         Which trial.
-    record, record_every, modify, clamps, engine : object
-        As there.
+    inputs : StudyInputs
+        The study's own, or changed ones with as many synapses.
+    engine : str or Engine, optional
+        What computes; left out: what the inputs name.
     """
-    told = study.inputs
-    changes = {"record": record, "record_every": record_every, "clamps": None if clamps is None else dict(clamps)}
-    run = plain_data({**told.run, **{key: value for key, value in changes.items() if value is not None}}, "run")
-    embedding = told.embedding
-    steps = [] if modify is None else [modify] if callable(modify) else list(modify)
-    for step in steps:
-        changed = step(embedding)
-        if not isinstance(changed, Embedding):
-            raise InvalidType("modify", changed, "must return an Embedding")
-        if len(changed) != len(embedding):
-            raise InvalidValue("modify", len(changed), f"must keep the {len(embedding)} synapses; silence() keeps them")
-        embedding = changed
+    run = dict(inputs.run)
     drawn = [(study.spikes(trial), study.events(trial))]
-    embedded = _shape(study.cell, run)(embedding, [drawn[0][1]])
+    embedded = _shape(study.cell, run)(inputs.embedding, [drawn[0][1]])
     engine = chosen_engine(
         embedded, tstop=run["tstop"] + run["settle"], dt=run["dt"], engine=engine or engine_with(run["engine"])
     )
     run["engine"] = _engine_told(engine)
-    inputs = attrs.evolve(told, embedding=embedding, run=run, name=f"{told.name}, trial {trial} again")
-    writer = StudyWriter(None, inputs, 1, trials=(trial,))
+    writer = StudyWriter(None, attrs.evolve(inputs, run=run), 1, trials=(trial,))
     for done in _run(embedded, drawn, (trial,), run, engine, chosen_launcher("serial"), None):
         writer.add(done)
     return writer.finish()

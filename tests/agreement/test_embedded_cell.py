@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import hnnlib as hn
+from hnnlib.base.errors import InvalidType, InvalidValue
 from hnnlib.embedding import embedded
 from hnnlib.embedding.embedded import EmbeddedCell
 from hnnlib.embedding.form.morphology import Morphology
@@ -166,6 +167,26 @@ def test_a_trial_again(cell, embedding, tmp_path, engine):
     assert np.array_equal(again.recordings["dipole"].numpy(1), kept.recordings["dipole"].numpy(1))
     quiet = found.replay(1, modify=lambda e: e.silence(population="exc"))
     assert voltages(quiet).max() < -40 < voltages(again).max()
+
+
+def test_a_trial_again_with_something_changed(cell, study):
+    whole = study.replay(1, record={"v": "all"}, record_every=2)
+    soma = whole.recordings["v"].where(segment=study.recordings["v"].labels["segment"][0])
+    assert whole.trial_numbers == (1,)
+    assert whole.recordings["v"].shape[1] == len(cell.segments)
+    assert np.array_equal(whole.recordings["v"].numpy(1, soma)[0], voltages(study)[1, 0, ::2])
+    held = study.replay(1, clamps={"hold": hn.CurrentClamp(cells={"cell": None}, amplitude=-1.0)})
+    assert voltages(held)[0, 0].mean() < voltages(study)[1, 0].mean() - 1.0
+    assert study.replay(1, engine="neuron").inputs.run["engine"]["name"] == "neuron"
+
+
+def test_what_cannot_be_run_again(study):
+    with pytest.raises(InvalidValue, match=r"trial: 7 is no finished trial of the study"):
+        study.replay(7)
+    with pytest.raises(InvalidValue, match=r"modify: .* must keep the \d+ synapses"):
+        study.replay(0, modify=lambda e: e.filter(population="exc"))
+    with pytest.raises(InvalidType, match=r"modify: .* must return an Embedding"):
+        study.replay(0, modify=[lambda e: e.silence(population="exc"), lambda e: None])
 
 
 def test_going_on_after_a_stop(cell, embedding, study, tmp_path, monkeypatch):

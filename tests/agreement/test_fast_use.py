@@ -52,7 +52,9 @@ def trials(plan):
 
 def test_threads_change_nothing(plan, trials):
     for threads in (2, 5):
-        for trial in FastEngine(threads=threads).run(plan, range(5)).trials:
+        done = FastEngine(threads=threads).run(plan, range(5)).trials
+        assert [trial.trial for trial in done] == [0, 1, 2, 3, 4]
+        for trial in done:
             same(trial, trials[trial.trial])
 
 
@@ -63,7 +65,9 @@ def test_neither_order_nor_number_of_trials_matters(plan, trials, plan_of):
         for trial in done:
             same(trial, trials[trial.trial])
     three = plan_of(NAME, n_trials=3, tstop=40.0, record=Record(vsec="soma", isec="soma", ca="soma", every=10))
-    for trial in FastEngine().run(three, range(3)).trials:
+    done = FastEngine().run(three, range(3)).trials
+    assert [trial.trial for trial in done] == [0, 1, 2]
+    for trial in done:
         same(trial, trials[trial.trial])
 
 
@@ -99,6 +103,7 @@ def test_kernels_of_single_populations_do_not_share_trees():
 def test_joblib_gives_what_one_process_gives(plan, trials):
     records = join(list(JoblibLauncher(n_jobs=2).run(FastEngine(), plan, range(plan.run.n_trials))))
     assert records.engine == "fast"
+    assert [trial.trial for trial in records.trials] == [0, 1, 2, 3, 4]
     for trial in records.trials:
         same(trial, trials[trial.trial])
 

@@ -95,9 +95,9 @@ def totals_by_domain(morphology: Morphology) -> dict[str, dict[str, float]]:
     Returns
     -------
     totals : dict of str to dict
-        Domain, in the order of ``DOMAINS`` -> ``n_sections``, ``n_tips`` (sections that
-        nothing sits on), ``length_um``, ``area_um2`` (of the frusta's sides), and ``reach_um`` (path distance of the
-        farthest end from the middle of the soma). Domains that the cell lacks are left out.
+        Domain, from the soma to the tuft -> ``n_sections``, ``n_tips`` (sections that nothing sits on), ``length_um``,
+        ``area_um2`` (of the frusta's sides), and ``reach_um`` (path distance of the farthest end from the middle of the
+        soma). Domains that the cell lacks are left out.
     """
     ends = morphology.start_distance_um + morphology.lengths_um
     ends[0] /= 2

@@ -60,9 +60,8 @@ class Membrane:
 class Biophysics:
     """What the membrane of a detailed cell is made of, as plain data.
 
-    ``domains`` names groups of sections: ``all``, a domain as in `Morphology`, or ``apical``
-    for all parts of the apical tree. What is given for a particular group replaces what a more general one says,
-    parameter by parameter.
+    ``domains`` names groups of sections: ``all``, a domain as in `Morphology`, or ``apical`` for the whole apical tree.
+    What is given for a particular group replaces what a more general one says, parameter by parameter.
     """
 
     domains: Mapping[str, Membrane] = mapping(of=Membrane, doc="group of sections -> its membrane")

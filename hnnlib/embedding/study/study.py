@@ -12,7 +12,7 @@ import numpy as np
 from immutabledict import immutabledict
 
 from hnnlib.backends.protocol import Engine
-from hnnlib.base.errors import UnknownName
+from hnnlib.base.errors import InvalidType, InvalidValue, UnknownName
 from hnnlib.base.schema import from_plain
 from hnnlib.embedding.membrane.biophysics import Biophysics
 from hnnlib.embedding.membrane.cell import DetailedCell
@@ -300,7 +300,15 @@ class Study:
         """
         from hnnlib.embedding.run import run_again
 
-        return run_again(self, trial, record, record_every, modify, clamps, engine)
+        told = self.inputs
+        given = {"record": record, "record_every": record_every, "clamps": clamps}
+        inputs = attrs.evolve(
+            told,
+            embedding=_modified(told.embedding, modify),
+            run={**told.run, **{name: value for name, value in given.items() if value is not None}},
+            name=f"{told.name}, trial {trial} again",
+        )
+        return run_again(self, trial, inputs, engine)
 
     # ---------------------------------------------------------------------------------------------- ISF's tables
 
@@ -424,3 +432,14 @@ class Study:
         n = "" if not self.missing else f" of {self.n_trials}"
         where = "in memory" if self.folder is None else str(self.folder)
         return f"<Study {self.name} | {len(self.places)}{n} trials, {where}>"
+
+
+def _modified(embedding: Embedding, modify: Modify | Sequence[Modify] | None) -> Embedding:
+    for step in () if modify is None else (modify,) if callable(modify) else modify:
+        changed = step(embedding)
+        if not isinstance(changed, Embedding):
+            raise InvalidType("modify", changed, "must return an Embedding")
+        if len(changed) != len(embedding):
+            raise InvalidValue("modify", len(changed), f"must keep the {len(embedding)} synapses; silence() keeps them")
+        embedding = changed
+    return embedding
