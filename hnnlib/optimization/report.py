@@ -17,14 +17,15 @@ from hnnlib.viz.style import STYLE
 __all__ = ["write_report"]
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #202020; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #202020; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: 0.2rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; display: block;
   overflow-x: auto; }
 th, td { padding: 0.2rem 0.9rem 0.2rem 0; text-align: right; border-bottom: 1px solid #e0e0e0; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; font-family: ui-monospace, monospace; font-size: 0.85rem; }
 th { font-weight: 600; border-bottom-color: #808080; } .note { color: #606060; } svg, img { max-width: 100%; }
-.left td { text-align: left; } td.wall { color: #b04000; } summary { cursor: pointer; }
+.left td { text-align: left; } .left td + td { white-space: normal; overflow-wrap: anywhere; }
+td.wall { color: #b04000; } summary { cursor: pointer; }
 """
 
 
